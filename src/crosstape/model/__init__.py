@@ -1,0 +1,1 @@
+"""What exists: instruments, events, frames, units, quality and errors."""

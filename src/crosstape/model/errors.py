@@ -1,0 +1,27 @@
+"""One tree of errors; the name says who must act."""
+
+
+class CrosstapeError(Exception):
+    """Anything crosstape itself raises."""
+
+
+class WireError(CrosstapeError):
+    """The venue sent bytes we cannot read: count it, keep the frame, go on."""
+
+
+class ConfigError(CrosstapeError):
+    """The operator asked for the impossible: stop at start, exit 2."""
+
+
+class TapeError(CrosstapeError):
+    """A tape is damaged: stop the replay at this offset, say where."""
+
+    def __init__(self, message: str, path: str = "", offset: int = -1) -> None:
+        where = f" at {path}:{offset}" if path else ""
+        super().__init__(f"{message}{where}")
+        self.path = path
+        self.offset = offset
+
+
+class StoreError(CrosstapeError):
+    """Disk, database or cache unavailable: retry, the live path goes on."""

@@ -1,0 +1,188 @@
+"""What happened: the events every venue's messages are turned into.
+
+`symbol` is the venue's native symbol; the market is the source's. Prices and sizes are the venue's own until
+`State.apply` folds multipliers, contract sizes and inverse contracts. NaN or 0 in an optional field = not said.
+"""
+
+from __future__ import annotations
+
+from enum import IntEnum
+
+import msgspec
+
+from crosstape.model.instrument import Instrument
+
+NAN = float("nan")
+Levels = list[tuple[float, float]]
+
+
+class Side(IntEnum):
+    """Side of an aggressor or of a forced order."""
+
+    BUY = 1
+    SELL = -1
+
+
+class Event(msgspec.Struct, frozen=True, gc=False, tag=True, tag_field="type"):
+    """Something a venue told us. `ts_event` is the venue's time, ns since the epoch, 0 when it sent none."""
+
+    symbol: str
+    ts_event: int
+
+
+class Trade(Event, frozen=True, gc=False):
+    """One execution; `taker` is the aggressor's side, never the maker's. `block`: off-book, kept out of CVD."""
+
+    price: float
+    size: float
+    taker: Side
+    id: str
+    block: bool = False
+
+
+class Quote(Event, frozen=True, gc=False):
+    """Best bid and offer. 0 size = the side is empty."""
+
+    bid: float
+    bid_size: float
+    ask: float
+    ask_size: float
+
+
+class BookSnapshot(Event, frozen=True, gc=False):
+    """The whole book as the venue shows it, replacing what was known; `last` = its update id."""
+
+    bids: Levels
+    asks: Levels
+    last: int
+    depth: int = 0
+
+
+class BookDelta(Event, frozen=True, gc=False):
+    """Absolute sizes by price, 0 removes. `first..last` = the update ids it covers, `prev` = the id it follows
+    (-1 where the venue does not say)."""
+
+    bids: Levels
+    asks: Levels
+    first: int
+    last: int
+    prev: int = -1
+
+
+class Mark(Event, frozen=True, gc=False):
+    """Mark price."""
+
+    price: float
+
+
+class Index(Event, frozen=True, gc=False):
+    """Index price."""
+
+    price: float
+
+
+class Funding(Event, frozen=True, gc=False):
+    """Rate to be paid at `next_ts` for one interval; + means longs pay. NaN/0 = unchanged."""
+
+    rate: float
+    interval_hours: float = 0.0
+    next_ts: int = 0
+
+
+class OpenInterest(Event, frozen=True, gc=False):
+    """Open interest in native size units. `sides` = 2 where the venue adds longs and shorts."""
+
+    size: float
+    sides: int = 1
+
+
+class Ticker(Event, frozen=True, gc=False):
+    """The venue's own 24 h figures; NaN = unchanged. `volume` in native size units, `turnover` in the venue's
+    value unit (quote currency; base currency for inverse contracts), `change` a fraction."""
+
+    last: float = NAN
+    volume: float = NAN
+    turnover: float = NAN
+    high: float = NAN
+    low: float = NAN
+    change: float = NAN
+
+
+class Liquidation(Event, frozen=True, gc=False):
+    """A forced order; `side` is the side of that order: SELL = a long was closed."""
+
+    side: Side
+    price: float
+    size: float
+
+
+class Candle(Event, frozen=True, gc=False):
+    """One bar, [start, start + timeframe). `ts_event` = start. `trades`/`taker_buy_volume`: NaN = not known."""
+
+    timeframe_s: int
+    open: float
+    high: float
+    low: float
+    close: float
+    volume: float
+    turnover: float
+    trades: float = NAN
+    taker_buy_volume: float = NAN
+    repaired: bool = False
+
+
+class Listed(Event, frozen=True, gc=False):
+    """The catalogue describes this instrument (again)."""
+
+    instrument: Instrument
+
+
+class Delisted(Event, frozen=True, gc=False):
+    """The instrument is gone."""
+
+
+class CatalogueEnd(Event, frozen=True, gc=False):
+    """Last page of a market's catalogue: what it did not name is gone. `symbol` is empty."""
+
+
+class Status(Event, frozen=True, gc=False):
+    """The venue says something about itself or about one instrument."""
+
+    text: str
+
+
+class Gap(Event, frozen=True, gc=False):
+    """Messages first..last of the instrument's stream were missed; everyone else's are fine."""
+
+    first: int
+    last: int
+
+
+class Continuity(Event, frozen=True, gc=False):
+    """Derived by the fold: `what` is one of Opened Snapshot Gap Repaired Stale Resumed Closed."""
+
+    source: str
+    what: str
+    first: int = 0
+    last: int = 0
+
+
+AnyEvent = (
+    Trade
+    | Quote
+    | BookSnapshot
+    | BookDelta
+    | Mark
+    | Index
+    | Funding
+    | OpenInterest
+    | Ticker
+    | Liquidation
+    | Candle
+    | Listed
+    | Delisted
+    | CatalogueEnd
+    | Status
+    | Gap
+    | Continuity
+)

@@ -1,0 +1,1 @@
+"""What a venue is made of: streams, polls, requests, effects and book sync."""

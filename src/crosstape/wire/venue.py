@@ -1,0 +1,137 @@
+"""The declaration of a venue: what the shell and the machine need to know, as values and pure functions."""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Sequence
+from enum import StrEnum
+
+import msgspec
+
+from crosstape.model.event import AnyEvent
+from crosstape.model.instrument import Instrument
+from crosstape.wire.effect import Effect
+from crosstape.wire.request import Request
+
+Decoded = Sequence[AnyEvent | Effect]
+Decoder = Callable[[bytes], Decoded]
+
+
+class Ack(msgspec.Struct, frozen=True):
+    """The venue's answer to a subscribe or unsubscribe. `request_id` as we sent it, "" when it does not echo."""
+
+    ok: bool
+    request_id: str
+    reason: str = ""
+
+
+class Ping(msgspec.Struct, frozen=True):
+    """What to send every so often to keep the connection, and how to know the answer."""
+
+    payload: bytes
+    every_s: float
+
+
+class StreamLimits(msgspec.Struct, frozen=True):
+    """What the venue allows on its sockets. 0 = no limit known."""
+
+    topics_per_request: int = 0
+    characters_per_connection: int = 0
+    topics_per_connection: int = 0
+    requests_per_s: float = 5.0
+    connects_per_window: int = 0
+    connect_window_s: float = 300.0
+    lifetime_s: float = 0.0
+
+
+class BookRule(StrEnum):
+    """How a delta is known to follow the one before."""
+
+    NONE = "none"
+    STEP = "step"
+    CHAIN = "chain"
+
+
+class Stream(msgspec.Struct, frozen=True):
+    """One socket address of one market.
+
+    subscribe, unsubscribe   (topics, request id) -> the message
+    open    a fresh decoder for a fresh connection: bytes -> events; raises WireError
+    ack     bytes -> Ack when the message answers a subscribe/unsubscribe, else None; must be cheap on data
+    topics  (instrument, tier "A"|"B"|"C") -> the topics that instrument needs
+    """
+
+    market: str
+    url: str
+    subscribe: Callable[[Sequence[str], str], bytes]
+    unsubscribe: Callable[[Sequence[str], str], bytes]
+    open: Callable[[], Decoder]
+    ack: Callable[[bytes], Ack | None]
+    topics: Callable[[Instrument, str], tuple[str, ...]]
+    book_topics: Callable[[Instrument, str], tuple[str, ...]]
+    ping: Ping | None = None
+    limits: StreamLimits = StreamLimits()
+    book_rule: BookRule = BookRule.NONE
+
+
+class Poll(msgspec.Struct, frozen=True):
+    """Something asked over REST.
+
+    first   the request(s) that start a round; further pages come as Fetch effects out of `decode`
+    every_s 0 = only when the core asks (Fetch)
+    decode  (request, body) -> events and effects; raises WireError
+    """
+
+    market: str
+    name: str
+    first: Callable[[], tuple[Request, ...]]
+    every_s: float
+    decode: Callable[[Request, bytes], Decoded]
+
+    @property
+    def source(self) -> str:
+        """The source its frames carry."""
+        return f"{self.market}/{self.name}"
+
+
+class Refusal(msgspec.Struct, frozen=True):
+    """What an unhappy answer means: stop this host for `ban_s`, or retry, or neither."""
+
+    reason: str
+    ban_s: float = 0.0
+    retry: bool = False
+
+
+class Budget(msgspec.Struct, frozen=True):
+    """What a host lets us ask: `weight` per `window_s`."""
+
+    weight: float
+    window_s: float
+
+
+class Capability(msgspec.Struct, frozen=True):
+    """One cell of the capability table: how a venue gives one kind of data."""
+
+    what: str
+    how: str
+    note: str = ""
+
+
+class Venue(msgspec.Struct, frozen=True):
+    """Everything crosstape knows about a venue.
+
+    rest       base address of its REST API (one host = one budget)
+    refusal    (status, headers, body) -> what it means, or None when the answer is good
+    backfill   (instrument, since ns, until ns) -> the requests that fetch its candles
+    builtin    instruments to go on with when REST refuses the catalogue
+    """
+
+    id: str
+    docs: str
+    rest: str
+    budget: Budget
+    streams: tuple[Stream, ...]
+    polls: tuple[Poll, ...]
+    capabilities: tuple[Capability, ...]
+    refusal: Callable[[int, str, bytes], Refusal | None]
+    backfill: Callable[[Instrument, int, int], tuple[Request, ...]]
+    builtin: Callable[[], tuple[Instrument, ...]]
