@@ -41,12 +41,15 @@ class Trade(Event, frozen=True, gc=False):
 
 
 class Quote(Event, frozen=True, gc=False):
-    """Best bid and offer. 0 size = the side is empty."""
+    """Best bid and offer. 0 size = the side is empty. `partial`: NaN = unchanged. `lagging`: a copy that trails
+    the venue's book, used only where no book or quote stream of the instrument is live."""
 
     bid: float
     bid_size: float
     ask: float
     ask_size: float
+    partial: bool = False
+    lagging: bool = False
 
 
 class BookSnapshot(Event, frozen=True, gc=False):

@@ -52,5 +52,5 @@ class Recorder(Protocol):
 
     @property
     def failed(self) -> str:
-        """"" while recording; otherwise why it ended."""
+        """ "" while recording; otherwise why it ended."""
         ...
