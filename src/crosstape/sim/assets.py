@@ -22,13 +22,17 @@ WLD 0.642 180 ai 1.15|INJ 5.9 90 defi 1.05|SEI 0.146 85 layer1 1.10|TIA 0.671 95
 FIL 1.83 120 infra 1.00|ATOM 2.52 70 layer1 0.85|ETC 13.9 75 major 0.85|XLM 0.243 110 major 0.90
 HBAR 0.141 120 layer1 0.95|ICP 4.05 95 layer1 1.00|CRV 0.402 80 defi 1.10|LDO 0.672 75 defi 1.05
 JUP 0.236 70 defi 1.10|PYTH 0.0791 40 infra 1.15|1INCH 0.192 28 defi 1.00|0G 1.31 55 ai 1.30
-2Z 0.131 32 infra 1.30|SATS 0.0000000231 34 meme 1.25|MOG 0.000000381 30 meme 1.40|BABYDOGE 0.000000000762 18 meme 1.10
+2Z 0.131 32 infra 1.30|SATS 0.0000000231 34 meme 1.25|MOG 0.000000381 30 meme 1.40
+BABYDOGE 0.000000000762 18 meme 1.10
 LUNC 0.0000281 24 layer1 1.20|XEC 0.0000107 14 major 1.00|RATS 0.0000214 16 meme 1.35|STRK 0.151 60 layer2 1.15
 ZEC 492 900 major 1.30|DASH 61.5 180 major 1.30|GALA 0.00792 45 gaming 1.05|SAND 0.164 40 gaming 1.00
 AXS 0.982 36 gaming 1.05|APE 0.251 38 gaming 1.10|IMX 0.291 33 gaming 1.05|GRT 0.0462 30 infra 1.00
 """
 
-SYLLABLES: Final = tuple("ZO RA KI VE LU MA TRI NEX QUO BY FA DEL OR XI PA SY COR UM VI TA GLO NU HEX WA".split())
+SYLLABLES: Final = (
+    "ZO", "RA", "KI", "VE", "LU", "MA", "TRI", "NEX", "QUO", "BY", "FA", "DEL",
+    "OR", "XI", "PA", "SY", "COR", "UM", "VI", "TA", "GLO", "NU", "HEX", "WA",
+)  # fmt: skip
 
 
 class Asset(Struct, frozen=True):

@@ -17,7 +17,7 @@ class Request(Struct):
 
     op: str = ""
     args: list[str] = []
-    req_id: str = ""
+    req_id: str | int = ""
 
 
 class Reply(Struct, frozen=True):

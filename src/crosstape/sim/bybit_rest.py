@@ -254,7 +254,10 @@ def account_ratio(stream: Stream, query: Query) -> Result:
     crowd, salt = float(world.cascade.crowd[world.rows.asset[row]]), world.rows.salt[row]
     found = [(bucket, round(crowding(salt, bucket, crowd), 4)) for bucket in buckets]
     return {"nextPageCursor": cursor, "list": [
-        {"symbol": symbol, "buyRatio": plain(buy, 4), "sellRatio": plain(1 - buy, 4), "timestamp": ms(b * BUCKET_NS)}
+        {
+            "symbol": symbol, "buyRatio": plain(buy, 4), "sellRatio": plain(1 - buy, 4),
+            "timestamp": ms(b * BUCKET_NS),
+        }
         for b, buy in found
     ]}  # fmt: skip
 
@@ -272,7 +275,8 @@ def risk_limit(stream: Stream, query: Query) -> Result:
     rows = [
         {
             "id": tier, "symbol": symbol, "riskLimitValue": value, "maintenanceMargin": margin,
-            "initialMargin": plain(2 * float(margin)), "isLowestRisk": lowest, "maxLeverage": leverage, "mmDeduction": "",
+            "initialMargin": plain(2 * float(margin)), "isLowestRisk": lowest,
+            "maxLeverage": leverage, "mmDeduction": "",
         }
         for symbol in symbols[:15]
         for tier, value, margin, leverage, lowest in tiers

@@ -118,7 +118,7 @@ class Stream:
         for row in happened.marked:
             self.dirty |= self.on_mark.get(row, {})
         ready = [(key, topic) for key, topic in self.dirty.items() if now >= topic.due_ns]
-        for key, topic in ready:
+        for key, _ in ready:
             del self.dirty[key]
         if now >= self.timed_ns:
             self.timed_ns = now + TIMED_NS

@@ -21,7 +21,7 @@ class Trade(Struct, frozen=True, gc=False):
 
 
 class Liquidation(Struct, frozen=True, gc=False):
-    """A forced order that was filled; `long` says which side of the market was closed, `price` is its bankruptcy."""
+    """A forced order that was filled; `long` says whose position was closed, `price` is its bankruptcy."""
 
     row: int
     ts_ns: int

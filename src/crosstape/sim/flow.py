@@ -25,7 +25,7 @@ def expected_messages(updates: F64) -> float:
 
 def calibrate(weights: F64, rate: float) -> F64:
     """Quote updates a second of each row such that all rows together send about `rate` messages a second."""
-    low, high = 1e-3, 1e7
+    low, high = 1e-12, 1e6
     for _ in range(60):
         middle = np.sqrt(low * high)
         if expected_messages(np.minimum(weights * middle, BUSIEST_HZ)) < rate:

@@ -13,8 +13,8 @@ KEEP_MIN, KEEP_FILL, KEEP_MAX = 60, 80, 140
 class Side:
     """One side, as keys that grow towards the touch: the price of a bid, minus the price of an ask.
 
-    Only the levels near the touch are stored. Beyond them each level's size is a fixed function of its price, which
-    is also what a level gets when it comes near, so any depth can be asked for and asking changes nothing.
+    Only the levels near the touch are stored. Beyond them each level's size is a fixed function of its price,
+    which is also what a level gets when it comes near: any depth can be asked for, asking changes nothing.
     """
 
     __slots__ = ("keys", "occupancy", "salt", "scale", "sizes")

@@ -91,8 +91,9 @@ class Minutes:
         minute = np.arange(max(first, ring_first), min(last, self.now), dtype=np.int64)
         minute = minute[minute >= contract.launch_ns // 60_000_000_000]
         slots = minute % MINUTES
-        parts = [older, Candles(minute, *self.counts[:, row, slots], self.turnover[row, slots])]
+        o, h, low, c, v = self.counts[:, row, slots]
+        parts = [older, Candles(minute, o, h, low, c, v, self.turnover[row, slots])]
         if first <= self.now < last:
-            live = [np.array([value], np.int64) for value in (self.now, *self.live[row])]
-            parts.append(Candles(*live, np.array([self.live_turnover[row]])))
+            m, o, h, low, c, v = (np.array([value], np.int64) for value in (self.now, *self.live[row]))
+            parts.append(Candles(m, o, h, low, c, v, np.array([self.live_turnover[row]])))
         return concat(parts)

@@ -58,8 +58,9 @@ def instrument_pages(stream: Stream, category: str) -> list[bytes]:
 
 
 def prerender(
-    seed: int, assets: int, seconds: float, topics: Sequence[str] = MIX, *, categories: Sequence[str] = ("linear",),
-    instruments: int = 1_000_000, rate: float = 5_000.0, start_ns: int = START_NS,
+    seed: int, assets: int, seconds: float, topics: Sequence[str] = MIX, *,
+    categories: Sequence[str] = ("linear",), instruments: int = 1_000_000, rate: float = 5_000.0,
+    start_ns: int = START_NS,
 ) -> Prerendered:  # fmt: skip
     """`topics` (without symbol) of the busiest `instruments` of each category; same arguments, same bytes."""
     stream = Stream(make_world(SimSettings(seed=seed, assets=assets, rate=rate, start_ns=start_ns)))

@@ -105,7 +105,7 @@ class World:
         """Forced orders hit the book of one of the asset's contracts and push the asset further."""
         rows, trading = self.rows, self.trading
         held = np.array([c.oi for c in trading.carry]) * rows.lot_usd * rows.alive
-        oi_usd = np.bincount(rows.asset, held, len(self.latent.log_price))
+        oi_usd: F64 = np.bincount(rows.asset, held, len(self.latent.log_price)).astype(np.float64)
         owed = self.cascade.step(dt, self.latent.log_price, oi_usd, self.rng)
         turnover = np.bincount(rows.asset, rows.turnover_usd, len(oi_usd))
         for side, asset in np.argwhere(owed > 300.0 + 2e-7 * turnover).tolist():
