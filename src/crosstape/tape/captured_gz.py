@@ -28,22 +28,21 @@ def arrivals(file: BinaryIO, path: str, continues: bool = False) -> Iterator[Arr
     at = 0
     symbol = ""
     opened = continues
-    with file:
-        for line in file:
-            found = LINE.match(line)
-            if found is None:
-                raise TapeError("not a line of an hftbacktest capture", path, at)
-            ts, body = int(found[1]), found[2]
-            if not opened:
-                opened = True
-                yield Arrival(ts, Kind.OPEN, "socket", "", b"", at)
-            if body.startswith(SNAPSHOT):
-                yield Arrival(ts, Kind.ANSWER, "", _address(body, symbol, path, at), body, at)
-            else:
-                if stream := STREAM.match(body):
-                    symbol = stream[1].decode("utf-8", "replace")
-                yield Arrival(ts, Kind.DATA, "socket", "", body, at)
-            at += len(line)
+    for line in file:
+        found = LINE.match(line)
+        if found is None:
+            raise TapeError("not a line of an hftbacktest capture", path, at)
+        ts, body = int(found[1]), found[2]
+        if not opened:
+            opened = True
+            yield Arrival(ts, Kind.OPEN, "socket", "", b"", at)
+        if body.startswith(SNAPSHOT):
+            yield Arrival(ts, Kind.ANSWER, "", _address(body, symbol, path, at), body, at)
+        else:
+            if stream := STREAM.match(body):
+                symbol = stream[1].decode("utf-8", "replace")
+            yield Arrival(ts, Kind.DATA, "socket", "", body, at)
+        at += len(line)
 
 
 def _address(body: bytes, symbol: str, path: str, at: int) -> str:

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import base64
 from collections.abc import Iterator
+from operator import itemgetter
 from typing import BinaryIO
 
 import msgspec
@@ -29,36 +30,29 @@ def arrivals(file: BinaryIO, path: str) -> Iterator[Arrival]:
     """Arrivals in the order of their time.
 
     These files hold one connection after the other, each from its beginning, so the whole file is read before
-    the first arrival is given.
+    the first arrival is given; what one connection said keeps its order.
     """
-    last: dict[str, int] = {}
-    found: list[Arrival] = []
-    for arrival in _lines(file, path):
+    reached: dict[str, int] = {}
+    found: list[tuple[int, int, Arrival]] = []
+    for i, arrival in enumerate(_lines(file, path)):
         socket = arrival.socket
-        ts = max(arrival.ts, last.get(socket, 0))
-        last[socket] = ts
-        found.append(arrival)
-    found.sort(key=_ts)
-    return iter(found)
-
-
-def _ts(arrival: Arrival) -> int:
-    return arrival.ts
+        reached[socket] = max(arrival.ts, reached.get(socket, 0))
+        found.append((reached[socket], i, arrival))
+    found.sort(key=itemgetter(0, 1))
+    return (arrival for _, _, arrival in found)
 
 
 def _lines(file: BinaryIO, path: str) -> Iterator[Arrival]:
     decoder = msgspec.json.Decoder(_Line)
     at = 0
-    with file:
-        for text in file:
-            try:
-                line = decoder.decode(text)
-                body = base64.b64decode(line.b64, validate=True) if line.b64 else line.data.encode()
-            except (msgspec.MsgspecError, ValueError) as e:
-                raise TapeError(f"unreadable line: {e}", path, at) from e
-            kind = KINDS.get(line.t)
-            if kind is not None:
-                ts = nanoseconds(bytes(line.ts), path, at)
-                socket = "" if kind is Kind.ANSWER else line.conn
-                yield Arrival(ts, kind, socket, line.url or line.addr, body, at)
-            at += len(text)
+    for text in file:
+        try:
+            line = decoder.decode(text)
+            body = base64.b64decode(line.b64, validate=True) if line.b64 else line.data.encode()
+        except (msgspec.MsgspecError, ValueError) as e:
+            raise TapeError(f"unreadable line: {e}", path, at) from e
+        kind = KINDS.get(line.t)
+        if kind is not None:
+            ts = nanoseconds(bytes(line.ts), path, at)
+            yield Arrival(ts, kind, line.conn, line.url or line.addr, body, at)
+        at += len(text)

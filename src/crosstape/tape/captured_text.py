@@ -39,17 +39,16 @@ def _records(file: BinaryIO, path: str) -> Iterator[tuple[int, list[bytes]]]:
     """Each record's lines without their ends, and where it begins."""
     lines: list[bytes] = []
     began = at = 0
-    with file:
-        for line in file:
-            if RECEIVED.match(line) or ADDRESSED.match(line) or line.startswith(CONFIGURATION):
-                if lines:
-                    yield began, lines
-                lines, began = [line.rstrip(b"\r\n")], at
-            elif lines:
-                lines.append(line.rstrip(b"\r\n"))
-            elif line.strip():
-                raise TapeError("not a line of a cryptofeed capture", path, at)
-            at += len(line)
+    for line in file:
+        if RECEIVED.match(line) or ADDRESSED.match(line) or line.startswith(CONFIGURATION):
+            if lines:
+                yield began, lines
+            lines, began = [line.rstrip(b"\r\n")], at
+        elif lines:
+            lines.append(line.rstrip(b"\r\n"))
+        elif line.strip():
+            raise TapeError("not a line of a cryptofeed capture", path, at)
+        at += len(line)
     if lines:
         yield began, lines
 

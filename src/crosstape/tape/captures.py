@@ -69,34 +69,40 @@ def read_capture(
     """
     path = Path(path)
     naming = Naming(str(path), market_of, market, shard)
-    format, file = _opened(path)
-    arrivals: Iterator[Arrival]
-    if format == "cryptofeed text":
-        arrivals = captured_text.arrivals(file, str(path))
-    elif format == "cryptofeed jsonl":
-        arrivals = captured_jsonl.arrivals(file, str(path))
-    else:
-        arrivals = captured_gz.arrivals(file, str(path), continues)
-    return Capture(path, format, arrivals, naming)
+    format = _format(path)
+    return Capture(path, format, _arrivals(path, format, continues), naming)
 
 
-def _opened(path: Path) -> tuple[Format, io.BufferedReader]:
-    """Which format a file is, and its plain bytes from the beginning."""
-    with open(path, "rb") as file:
-        magic = file.read(4)
-    plain: io.BufferedReader
+def _arrivals(path: Path, format: Format, continues: bool) -> Iterator[Arrival]:
+    with _plain(path) as file:
+        if format == "cryptofeed text":
+            yield from captured_text.arrivals(file, str(path))
+        elif format == "cryptofeed jsonl":
+            yield from captured_jsonl.arrivals(file, str(path))
+        else:
+            yield from captured_gz.arrivals(file, str(path), continues)
+
+
+def _plain(path: Path) -> io.BufferedReader:
+    """The file's bytes, unpacked."""
+    file = open(path, "rb", 0)  # noqa: SIM115 - closed with the reader around it
+    magic = file.read(4)
+    file.seek(0)
     if magic.startswith(GZIP_MAGIC):
-        plain = io.BufferedReader(gzip.GzipFile(path), HEAD)
-    elif magic == ZSTD_MAGIC:
-        packed = open(path, "rb")  # noqa: SIM115 - closed with the reader around it
-        plain = io.BufferedReader(zstandard.ZstdDecompressor().stream_reader(packed), HEAD)
-    else:
-        plain = open(path, "rb", HEAD)  # noqa: SIM115 - closed by whoever reads the arrivals
-    return _format(plain.peek(HEAD), path), plain
+        file.close()
+        return io.BufferedReader(gzip.GzipFile(path), HEAD)
+    if magic == ZSTD_MAGIC:
+        return io.BufferedReader(zstandard.ZstdDecompressor().stream_reader(file), HEAD)
+    return io.BufferedReader(file, HEAD)
 
 
-def _format(head: bytes, path: Path) -> Format:
-    line = head.partition(b"\n")[0]
+def _format(path: Path) -> Format:
+    """Which format a file is, by how its first line begins."""
+    try:
+        with _plain(path) as file:
+            line = file.peek(HEAD).partition(b"\n")[0]
+    except DAMAGE as e:
+        raise TapeError(f"the capture is cut short or damaged: {e}", str(path), 0) from e
     if line.startswith(b"{") and b'"t":' in line:
         return "cryptofeed jsonl"
     if captured_gz.LINE.match(line):

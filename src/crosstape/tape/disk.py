@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import queue
 import threading
+from collections import Counter
 from pathlib import Path
 
 import msgspec
@@ -53,7 +54,7 @@ Job = Append | Begin | Section | End | Reached
 class Disk:
     """One thread and its bounded work. `failed` says why it ended; later jobs are dropped.
 
-    A failing checkpoint does not end recording: it is forgotten and counted in `checkpoints_failed`.
+    A failing checkpoint or retention does not end recording: it is given up and counted in `troubles`.
     """
 
     def __init__(self, folder: Path, limits: Limits) -> None:
@@ -61,7 +62,7 @@ class Disk:
         self.written = 0
         self.bytes_written = 0
         self.segment: SegmentFile | None = None
-        self.checkpoints_failed = 0
+        self.troubles: Counter[str] = Counter()
         self._folder = folder
         self._limits = limits
         self._jobs: queue.SimpleQueue[Job | None] = queue.SimpleQueue()
@@ -126,7 +127,7 @@ class Disk:
                 try:
                     self._checkpoint_step(job)
                 except OSError:
-                    self.checkpoints_failed += 1
+                    self.troubles["checkpoint"] += 1
                     self._forget_checkpoint()
                 self._done += len(job.payload) if isinstance(job, Section) else 0
 
@@ -134,7 +135,7 @@ class Disk:
         if job.opens is not None:
             self._close_segment()
             self.segment = SegmentFile(self._folder, job.opens)
-            prune(self._folder, self._limits.retention_bytes, job.opens.first_seq)
+            self._prune(job.opens.first_seq)
         segment = self.segment
         if self.failed or segment is None:
             return
@@ -153,7 +154,9 @@ class Disk:
                 self.failed = self.failed or f"cannot write the tape: {e}"
 
     def _checkpoint_step(self, job: Begin | Section | End) -> None:
-        if isinstance(job, Begin):
+        if self.failed:
+            self._forget_checkpoint()
+        elif isinstance(job, Begin):
             self._forget_checkpoint()
             self._checkpoint = CheckpointFile(self._folder, job.header, self._compressor)
         elif self._checkpoint is None:
@@ -164,9 +167,15 @@ class Disk:
             self._checkpoint.commit()
             self._checkpoint = None
             if self.segment is not None:
-                prune(self._folder, self._limits.retention_bytes, self.segment.first_seq)
+                self._prune(self.segment.first_seq)
         else:
             self._forget_checkpoint()
+
+    def _prune(self, current: int) -> None:
+        try:
+            prune(self._folder, self._limits.retention_bytes, current)
+        except OSError:
+            self.troubles["retention"] += 1
 
     def _forget_checkpoint(self) -> None:
         checkpoint, self._checkpoint = self._checkpoint, None

@@ -71,8 +71,7 @@ def inspect(where: Where) -> Inspection:
     blocks = [block for segment in parts for block in segment.blocks]
     return Inspection(
         runs=tuple(
-            RunSummary(r.run, r.segments[0].header.code, r.first_seq, r.next_seq, len(r.segments))
-            for r in found
+            RunSummary(r.run, r.segments[0].header.code, r.first_seq, r.next_seq, len(r.segments)) for r in found
         ),
         segments=len(parts),
         frames=sum(block.frames for block in blocks),
@@ -133,9 +132,7 @@ def _verify_segment(segment: Segment, before: Segment | None, problems: list[Pro
     return count
 
 
-def _disorder(
-    found: list[tuple[int, int]], expected: int, ts: int, block: Block, path: str
-) -> Iterator[Problem]:
+def _disorder(found: list[tuple[int, int]], expected: int, ts: int, block: Block, path: str) -> Iterator[Problem]:
     if (found[0], found[-1]) != ((block.first_seq, block.first_ts), (block.last_seq, block.last_ts)):
         yield Problem("the block's head does not say what is in it", path, block.offset)
     for seq, at in found:

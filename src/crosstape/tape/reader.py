@@ -108,9 +108,7 @@ def play_segment(segment: Segment, start_seq: int = 0) -> Iterator[Frame]:
             yield from frames
 
 
-def read_block(
-    file: BinaryIO, block: Block, path: str, decompressor: zstandard.ZstdDecompressor
-) -> list[Frame]:
+def read_block(file: BinaryIO, block: Block, path: str, decompressor: zstandard.ZstdDecompressor) -> list[Frame]:
     """The frames of one block."""
     raw = read_raw(file, block, path, decompressor)
     try:
@@ -140,8 +138,13 @@ def next_seq(folder: Path) -> int:
     return 0 if found is None else found + 1
 
 
-def set_aside_empty(folder: Path, seq: int) -> None:
-    """Make way for a segment that begins with `seq`: one of that name that gives no frame is set aside."""
+def make_ready(folder: Path, seq: int) -> None:
+    """Make way for a segment that begins with `seq`.
+
+    A segment of that name that gives no frame is set aside, and what is left of an unfinished checkpoint goes.
+    """
+    for part in folder.glob("*.ckpt-part"):
+        part.unlink(missing_ok=True)
     path = segment_path(folder, seq)
     if path.exists() and not _whole_blocks(path):
         path.rename(path.with_suffix(".tape-torn"))

@@ -28,9 +28,7 @@ def splice(inputs: Sequence[Iterable[Frame]]) -> Iterator[Frame]:
         seq += 1
 
 
-def with_clock(
-    frames: Iterable[Frame], every_ns: int = 100_000_000, longest: int = 36_000
-) -> Iterator[Frame]:
+def with_clock(frames: Iterable[Frame], every_ns: int = 100_000_000, longest: int = 36_000) -> Iterator[Frame]:
     """Insert a TICK at every multiple of `every_ns` that passes, and renumber.
 
     No tick comes before the first frame; later ones come before the frames of the same instant; any clock the

@@ -2,8 +2,8 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterable, Sequence
-from itertools import islice
+from collections.abc import Iterable, Iterator, Mapping, Sequence
+from itertools import chain
 from pathlib import Path
 
 import msgspec
@@ -13,7 +13,7 @@ from crosstape.model.frame import Frame
 from crosstape.tape.blocks import encode_block, pack_block
 from crosstape.tape.disk import Append, Begin, Disk, End, Section
 from crosstape.tape.layout import FORMAT, CheckpointHeader, Limits, Origin, SegmentHeader, config_hash
-from crosstape.tape.reader import last_seq, set_aside_empty
+from crosstape.tape.reader import last_seq, make_ready
 
 DEFAULT_LIMITS = Limits()
 
@@ -29,7 +29,8 @@ class CheckpointSink:
         self.aborted = bool(disk.failed)
         self._disk = disk
         self._limit = limit
-        disk.put(Begin(header))
+        if not self.aborted:
+            disk.put(Begin(header))
 
     def write(self, name: str, payload: bytes) -> bool:
         """Take a section; False: wait before making the next one."""
@@ -87,7 +88,7 @@ class TapeWriter:
                 raise TapeError(
                     f"the folder already holds frames up to {recorded}; begin at {recorded + 1}", str(folder)
                 )
-            set_aside_empty(folder, first_seq)
+            make_ready(folder, first_seq)
         except OSError as e:
             self._failed = f"cannot open the tape: {e}"
         self._disk = Disk(folder, limits)
@@ -96,7 +97,7 @@ class TapeWriter:
 
     @property
     def failed(self) -> str:
-        """ "" while recording; otherwise why it ended."""
+        """Why recording ended; empty while it goes on."""
         return self._failed or self._disk.failed
 
     @property
@@ -110,9 +111,9 @@ class TapeWriter:
         return self._disk.bytes_written
 
     @property
-    def checkpoints_failed(self) -> int:
-        """Checkpoints that could not be written; recording went on."""
-        return self._disk.checkpoints_failed
+    def troubles(self) -> Mapping[str, int]:
+        """What failed without ending the recording, by what: checkpoint, retention."""
+        return self._disk.troubles
 
     def append(self, frames: Sequence[Frame]) -> None:
         """Take frames, in order. Never blocks, never raises for a failing disk."""
@@ -133,10 +134,9 @@ class TapeWriter:
     def flush(self) -> None:
         """Hand what is pending to the disk, without waiting for it."""
         pending, self._pending, self._pending_bytes = self._pending, [], 0
-        for at in range(0, len(pending), self._limits.block_frames):
+        for frames in _portions(pending, self._limits):
             if self.failed:
                 return
-            frames = pending[at : at + self._limits.block_frames]
             raw, block = pack_block(encode_block(frames), frames)
             if self._disk.backlog + len(raw) > self._limits.backlog_bytes:
                 self._failed = f"the disk is behind by {self._disk.backlog >> 20} MiB"
@@ -195,30 +195,37 @@ def _header(origin: Origin, first_seq: int, ts: int, previous: int | None) -> Se
     return SegmentHeader(FORMAT, origin.run, first_seq, ts, origin.code, origin.config, previous)
 
 
-def write_tape(
-    folder: Path,
-    frames: Iterable[Frame],
-    origin: Origin,
-    limits: Limits = DEFAULT_LIMITS,
-    batch: int = 2048,
-) -> int:
+def write_tape(folder: Path, frames: Iterable[Frame], origin: Origin, limits: Limits = DEFAULT_LIMITS) -> int:
     """Write frames as a new tape, segments rolled as the limits say; returns how many. Waits for the disk."""
     rest = iter(frames)
-    pending = list(islice(rest, batch))
-    if not pending:
+    first = next(rest, None)
+    if first is None:
         return 0
-    writer = TapeWriter(folder, origin, pending[0].seq, pending[0].ts_recv, limits)
+    writer = TapeWriter(folder, origin, first.seq, first.ts_recv, limits)
     count = 0
     try:
-        while pending:
+        for pending in _portions(chain((first,), rest), limits):
             if writer.due(pending[0].ts_recv):
                 writer.roll(pending[0].seq, pending[0].ts_recv)
             writer.append(pending)
             count += len(pending)
-            if count % (16 * batch) == 0:
+            if writer._disk.backlog > limits.backlog_bytes // 4:
                 writer.drain()
-            pending = list(islice(rest, batch))
         writer.drain()
     finally:
         writer.close()
     return count
+
+
+def _portions(frames: Iterable[Frame], limits: Limits) -> Iterator[list[Frame]]:
+    """Frames in the portions blocks are made of."""
+    pending: list[Frame] = []
+    size = 0
+    for frame in frames:
+        pending.append(frame)
+        size += len(frame.payload)
+        if size >= limits.block_bytes or len(pending) >= limits.block_frames:
+            yield pending
+            pending, size = [], 0
+    if pending:
+        yield pending
