@@ -1,0 +1,1 @@
+"""Pre-sorted boards: a line each in the catalogue, ranked on a column."""

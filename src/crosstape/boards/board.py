@@ -1,0 +1,54 @@
+"""A board: a column, an order, and which rows may stand on it."""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Mapping
+
+import msgspec
+import numpy as np
+from numpy.typing import NDArray
+
+from crosstape.metrics import Column
+
+F64 = NDArray[np.float64]
+Mask = NDArray[np.bool_]
+
+
+class Board(msgspec.Struct, frozen=True):
+    """One board. `key` turns the column into what is ranked (descending unless `ascending`).
+
+    min_turnover_usd   rows below this 24 h turnover, or of unknown turnover, are left out; 0 lets all in
+    beside             the columns a table shows beside the ranked one
+    """
+
+    name: str
+    title: str
+    column: Column
+    ascending: bool = False
+    key: Callable[[F64], F64] | None = None
+    min_turnover_usd: float = 0.0
+    beside: tuple[str, ...] = ("last", "change_24h", "turnover_usd_24h")
+    top: int = 50
+
+
+class Ranking(msgspec.Struct, frozen=True):
+    """Rows in order, and the value of the board's column for each."""
+
+    rows: NDArray[np.intp]
+    values: F64
+
+
+def rank(board: Board, columns: Mapping[str, F64], allowed: Mask, top: int | None = None) -> Ranking:
+    """The board's rows among `allowed`, best first; rows without a value never stand on a board."""
+    values = columns[board.column.name]
+    key = values if board.key is None else board.key(values)
+    order = key if board.ascending else -key
+    fit = allowed & ~np.isnan(order)
+    if board.min_turnover_usd > 0:
+        fit &= columns["turnover_usd_24h"] >= board.min_turnover_usd
+    rows = np.flatnonzero(fit)
+    wanted = board.top if top is None else top
+    if rows.size > wanted:
+        rows = rows[np.argpartition(order[rows], wanted - 1)[:wanted]]
+    rows = rows[np.lexsort((rows, order[rows]))]
+    return Ranking(rows, values[rows])

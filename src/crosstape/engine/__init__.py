@@ -1,0 +1,1 @@
+"""The machine: frames in, views out."""

@@ -1,0 +1,108 @@
+"""Connections that come and go, books that lose their place: what the fold makes of it."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping, Sequence
+
+import numpy as np
+
+from crosstape.model.event import Continuity, Trade
+from crosstape.model.frame import Frame
+from crosstape.state.apply import lose_book
+from crosstape.state.fields import ASK_SIZE, BID
+from crosstape.state.source import Source
+from crosstape.state.state import State
+from crosstape.wire.effect import Subscribe, Unsubscribe
+from crosstape.wire.venue import Decoded, Stream
+
+PATIENCE_NS = 5_000_000_000
+CROSSED_NS = 1_000_000_000
+
+
+def rows_of(state: State, shard: str) -> list[int]:
+    """Rows whose stream is on this shard."""
+    return [row for row, name in enumerate(state.table.shards) if name == shard]
+
+
+def opened(state: State, source: Source, conn: int, ts: int) -> None:
+    """A connection came up. While an older one is still there the two overlap and trades are told apart by id."""
+    overlapping = source.is_open and source.conn not in (0, conn)
+    source.recent = {} if overlapping else None
+    source.conn = conn
+    source.opens += 1
+    source.opened_ts = max(ts, source.closed_ts + 1)
+    if not overlapping:
+        state.opened[rows_of(state, source.name)] = ts * 1e-9
+    state.events.append((-1, Continuity("", ts, source.name, "Opened", conn, conn)))
+
+
+def closed(state: State, source: Source, frame: Frame) -> None:
+    """A connection went. If it was the current one, nothing of its rows is known until the next speaks."""
+    source.recent = None
+    source.last_error = frame.payload[:200].decode("utf-8", "replace") or source.last_error
+    state.events.append(
+        (-1, Continuity("", frame.ts_recv, source.name, "Closed", frame.conn, max(frame.status, 0)))
+    )
+    if frame.conn != source.conn:
+        return
+    source.closed_ts = frame.ts_recv
+    rows = rows_of(state, source.name)
+    state.opened[rows] = np.inf
+    for row in rows:
+        state.quoted[row] = False
+        lose_book(state, row)
+        state.resyncing[row] = state.books[row] is not None
+        state.cells[row][BID : ASK_SIZE + 1] = [float("nan")] * 4
+
+
+def unseen(source: Source, events: Decoded, bound: int) -> Decoded:
+    """The events without trades that the other connection brought already."""
+    recent = source.recent
+    if recent is None:
+        return events
+    kept = []
+    for event in events:
+        if type(event) is Trade:
+            if event.id in recent:
+                continue
+            recent[event.id] = None
+            if len(recent) > bound:
+                del recent[next(iter(recent))]
+        kept.append(event)
+    return kept
+
+
+def ask_again(state: State, stream: Stream | None, rows: Sequence[int], waiting: dict[int, int], ts: int) -> None:
+    """Ask for a fresh book of these rows only: drop its topics and take them again."""
+    for row in rows:
+        state.resyncing[row] = True
+        instrument, shard = state.table.instruments[row], state.table.shards[row]
+        if stream is None or instrument is None or not shard or row in waiting:
+            continue
+        topics = stream.book_topics(instrument, state.table.tiers[row])
+        if topics:
+            waiting[row] = ts
+            state.effects += [Unsubscribe(shard, topics), Subscribe(shard, topics)]
+
+
+def ask_overdue(state: State, streams: Mapping[str, Stream], waiting: dict[int, int], ts: int) -> None:
+    """Ask once more where a snapshot has not come in time, and where a quote stays crossed."""
+    for row, asked in list(waiting.items()):
+        if not state.resyncing[row]:
+            del waiting[row]
+        elif ts - asked > PATIENCE_NS:
+            del waiting[row]
+            _again(state, streams, row, waiting, ts)
+    crossed = np.flatnonzero(ts * 1e-9 - state.crossed_s[: state.rows] > CROSSED_NS * 1e-9)
+    for row in crossed.tolist():
+        state.crossed_s[row] = np.inf
+        if state.books[row] is not None and not state.resyncing[row]:
+            lose_book(state, row)
+            _again(state, streams, row, waiting, ts)
+
+
+def _again(state: State, streams: Mapping[str, Stream], row: int, waiting: dict[int, int], ts: int) -> None:
+    shard = state.table.shards[row]
+    source = state.sources.get(shard)
+    if source is not None and source.is_open:
+        ask_again(state, streams.get(source.market), [row], waiting, ts)

@@ -1,0 +1,194 @@
+"""The machine: folds frames into state and, on each TICK, publishes a view."""
+
+from __future__ import annotations
+
+from collections.abc import Iterator, Sequence
+
+import msgspec
+
+from crosstape.boards.board import Board
+from crosstape.boards.catalogue import BOARDS
+from crosstape.engine import continuity, planning
+from crosstape.engine.digest import Digest
+from crosstape.engine.settings import Configure, EngineSettings, SetUniverse, decode_command
+from crosstape.engine.universe import Shards
+from crosstape.engine.view import View
+from crosstape.engine.viewing import Viewer
+from crosstape.metrics import COLUMNS, Column
+from crosstape.model.errors import ConfigError, WireError
+from crosstape.model.event import CatalogueEnd
+from crosstape.model.frame import Frame, Kind
+from crosstape.state.apply import apply
+from crosstape.state.source import Source
+from crosstape.state.state import State
+from crosstape.wire.effect import Effect, Subscribe
+from crosstape.wire.request import parse_key
+from crosstape.wire.venue import Decoded, Decoder, Poll, Stream, Venue
+
+RECENT_TRADES = 100_000
+
+
+class Route:
+    """Where a source's frames go: its counters and, for a stream, a decoder a connection."""
+
+    __slots__ = ("decoders", "poll", "source", "stream")
+
+    def __init__(self, source: Source, stream: Stream | None, poll: Poll | None) -> None:
+        self.source, self.stream, self.poll = source, stream, poll
+        self.decoders: dict[int, Decoder] = {}
+
+    def decoder(self, conn: int) -> Decoder | None:
+        """The connection's decoder; a connection whose OPEN is not on the tape gets one too."""
+        if self.stream is None:
+            return None
+        return self.decoders.setdefault(conn, self.stream.open())
+
+
+class Machine:
+    """Deterministic: the same frames give the same views and the same digest, live or replayed."""
+
+    def __init__(
+        self, venues: Sequence[Venue], columns: tuple[Column, ...] = COLUMNS, boards: tuple[Board, ...] = BOARDS
+    ) -> None:
+        self.venues = {venue.id: venue for venue in venues}
+        self.streams = {stream.market: stream for venue in venues for stream in venue.streams}
+        self.polls = {poll.source: poll for venue in venues for poll in venue.polls}
+        self.settings = EngineSettings()
+        self.state = State()
+        self.shards = Shards()
+        self.catalogued: dict[str, int] = {}
+        self.planned_ts = 0
+        self.waiting: dict[int, int] = {}
+        self.viewer = Viewer(columns, boards, Digest())
+        self.routes: dict[str, Route] = {}
+        self.seq = -1
+
+    def step(self, frame: Frame) -> tuple[View | None, list[Effect]]:
+        """Fold one frame. A TICK gives the view of that instant; effects are what the shell is asked to do."""
+        if frame.kind is Kind.TICK:
+            view = None
+            for view in self.tick(frame):
+                pass
+            return view, self.take_effects()
+        self.feed(frame)
+        return None, self.take_effects()
+
+    def take_effects(self) -> list[Effect]:
+        """What has been asked for since this was last called."""
+        effects, self.state.effects = self.state.effects, []
+        return effects
+
+    def feed(self, frame: Frame) -> None:
+        """Fold one frame that is not a TICK."""
+        self.seq = frame.seq
+        route = self.routes.get(frame.source) or self.route(frame.source)
+        source = route.source
+        source.frames += 1
+        source.bytes += len(frame.payload)
+        source.last_ts = frame.ts_recv
+        if frame.kind is Kind.DATA:
+            self._message(route, frame)
+        elif frame.kind is Kind.OPEN:
+            continuity.opened(self.state, source, frame.conn, frame.ts_recv)
+        elif frame.kind is Kind.CLOSE:
+            route.decoders.pop(frame.conn, None)
+            continuity.closed(self.state, source, frame)
+        elif frame.kind is Kind.ANSWER:
+            self._answer(route, frame)
+        elif frame.kind is Kind.FAILED:
+            self._failed(route, frame)
+        else:
+            self._command(frame)
+
+    def route(self, name: str) -> Route:
+        """The route of a source, made at its first frame."""
+        market, _, part = name.partition("/")
+        poll = self.polls.get(name)
+        stream = self.streams.get(market) if poll is None and part.isdigit() else None
+        source = self.state.sources.get(name)
+        if source is None:
+            source = self.state.sources[name] = Source(name, market, streams=stream is not None)
+            source.rule = stream.book_rule if stream is not None else source.rule
+        self.routes[name] = Route(source, stream, poll)
+        return self.routes[name]
+
+    def _message(self, route: Route, frame: Frame) -> None:
+        source = route.source
+        if frame.conn != source.conn and frame.conn not in route.decoders:
+            continuity.opened(self.state, source, frame.conn, frame.ts_recv)
+        decoder = route.decoders.get(frame.conn) or route.decoder(frame.conn)
+        if decoder is None:
+            source.errors += 1
+            source.last_error = "no venue speaks on this source"
+            return
+        try:
+            events = decoder(frame.payload)
+        except WireError as error:
+            source.errors += 1
+            source.last_error = str(error)[:200]
+            return
+        if events:
+            self._apply(route, events, frame.ts_recv)
+
+    def _apply(self, route: Route, events: Decoded, ts: int) -> None:
+        source = route.source
+        if source.recent is not None:
+            events = continuity.unseen(source, events, RECENT_TRADES)
+        lost = apply(self.state, source, events, ts)
+        if lost:
+            continuity.ask_again(self.state, route.stream, lost, self.waiting, ts)
+
+    def _answer(self, route: Route, frame: Frame) -> None:
+        if route.poll is None:
+            return
+        try:
+            events = route.poll.decode(parse_key(frame.request), frame.payload)
+        except WireError as error:
+            route.source.errors += 1
+            route.source.last_error = str(error)[:200]
+            return
+        self._apply(route, events, frame.ts_recv)
+        if any(type(event) is CatalogueEnd for event in events):
+            self.catalogued.setdefault(route.source.market, frame.ts_recv)
+
+    def _failed(self, route: Route, frame: Frame) -> None:
+        source = route.source
+        source.failed += 1
+        source.last_error = frame.payload[:200].decode("utf-8", "replace")
+        market = source.market
+        if source.name.endswith("/instruments") and market not in self.catalogued:
+            planning.use_builtin(self, market, frame.ts_recv)
+
+    def _command(self, frame: Frame) -> None:
+        try:
+            command = decode_command(frame.payload)
+        except ConfigError as error:
+            source = self.routes[frame.source].source
+            source.errors += 1
+            source.last_error = str(error)
+            return
+        if isinstance(command, Configure):
+            self.settings = command.settings
+        elif isinstance(command, SetUniverse):
+            markets = {**self.settings.markets, command.market: command.universe}
+            self.settings = msgspec.structs.replace(self.settings, markets=markets)
+        self.planned_ts = 0
+
+    def tick(self, frame: Frame) -> Iterator[View | None]:
+        """Fold a TICK in slices: yields None between them and, last, the view."""
+        self.seq = frame.seq
+        ts = frame.ts_recv
+        planning.plan(self, ts)
+        continuity.ask_overdue(self.state, self.streams, self.waiting, ts)
+        yield from self.viewer.view(self.state, self.settings.mode, frame)
+
+    def wanted(self) -> list[Subscribe]:
+        """Every subscription the state implies: what a restart asks for again."""
+        topics: dict[str, list[str]] = {}
+        for instrument, tier, shard in zip(
+            self.state.table.instruments, self.state.table.tiers, self.state.table.shards, strict=True
+        ):
+            stream = self.streams.get(shard.partition("/")[0])
+            if instrument is not None and shard and stream is not None:
+                topics.setdefault(shard, []).extend(stream.topics(instrument, tier))
+        return [Subscribe(shard, tuple(wanted)) for shard, wanted in topics.items()]

@@ -1,0 +1,67 @@
+"""What the machine is told: it reaches it as the tape's first frame, a COMMAND."""
+
+from __future__ import annotations
+
+import msgspec
+
+from crosstape.model.errors import ConfigError
+
+
+class Universe(msgspec.Struct, frozen=True, forbid_unknown_fields=True):
+    """Which instruments of a market get streams. Those left out are still listed and polled (tier C).
+
+    top      how many, by 24 h turnover; 0 = all
+    deep     how many of them with the whole book (tier A); the rest get best bid and offer (tier B)
+    symbols  native symbols always taken, tier A
+    """
+
+    enabled: bool = True
+    top: int = 50
+    deep: int = 50
+    symbols: tuple[str, ...] = ()
+    exclude_symbols: tuple[str, ...] = ()
+    min_24h_volume: float = 1_000_000.0
+    preferred_quote_currencies: tuple[str, ...] = ("USDT", "USDC", "BTC", "USD")
+
+
+class EngineSettings(msgspec.Struct, frozen=True, forbid_unknown_fields=True):
+    """mode: live or simulated · universe: the default, `markets`: exceptions by market · backfill_hours of
+    one-minute candles asked for once for every tier A instrument; 0 = none."""
+
+    mode: str = "live"
+    universe: Universe = Universe()
+    markets: dict[str, Universe] = {}
+    backfill_hours: float = 4.0
+
+    def of(self, market: str) -> Universe:
+        """The market's own universe, or the default."""
+        return self.markets.get(market, self.universe)
+
+
+class Configure(msgspec.Struct, frozen=True, tag="configure", tag_field="op"):
+    """COMMAND: these settings hold from here on."""
+
+    settings: EngineSettings
+
+
+class SetUniverse(msgspec.Struct, frozen=True, tag="universe", tag_field="op"):
+    """COMMAND: one market's universe."""
+
+    market: str
+    universe: Universe
+
+
+Command = Configure | SetUniverse
+
+
+def encode_command(command: Command) -> bytes:
+    """The payload of a COMMAND frame."""
+    return msgspec.json.encode(command)
+
+
+def decode_command(payload: bytes) -> Command:
+    """Back from a COMMAND frame; ConfigError names the field."""
+    try:
+        return msgspec.json.decode(payload, type=Command)
+    except msgspec.MsgspecError as error:
+        raise ConfigError(f"command: {error}") from error

@@ -1,0 +1,97 @@
+"""A view: everything crosstape knows at one tick, immutable."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping
+
+import msgspec
+import numpy as np
+from numpy.typing import NDArray
+
+from crosstape.boards.board import Ranking
+from crosstape.model.event import AnyEvent, Levels
+from crosstape.model.instrument import Instrument
+
+F64 = NDArray[np.float64]
+
+
+class Rows(msgspec.Struct, frozen=True):
+    """Which instrument sits in which row; the same object as long as nothing is listed or delisted.
+
+    instruments   None = a freed row
+    index         instrument id -> row
+    tiers         "A", "B" or "C"
+    alive         rows that are listed now
+    """
+
+    version: int
+    instruments: tuple[Instrument | None, ...]
+    index: Mapping[str, int]
+    tiers: tuple[str, ...]
+    alive: NDArray[np.bool_]
+
+
+class BookCopy(msgspec.Struct, frozen=True):
+    """A book as of the tick, unified prices and base sizes, best first."""
+
+    ts: int
+    synced: bool
+    bids: Levels
+    asks: Levels
+    last: int
+
+
+class SourceState(msgspec.Struct, frozen=True):
+    """What the fold knows of one source of frames."""
+
+    name: str
+    market: str
+    open: bool
+    since_ts: int
+    last_ts: int
+    conn: int
+    opens: int
+    frames: int
+    bytes: int
+    failed: int
+    errors: int
+    gaps: int
+    last_error: str
+
+
+class Assets(msgspec.Struct, frozen=True):
+    """One entry an asset (unified base); `columns` each (assets)."""
+
+    names: tuple[str, ...]
+    columns: Mapping[str, F64]
+    code: NDArray[np.intp]
+
+
+class View(msgspec.Struct, frozen=True):
+    """Immutable; arrays are read-only and cover all rows (freed ones are NaN).
+
+    number    counts ticks from the run's first
+    seq       of the TICK frame
+    columns   column name -> (rows) float64
+    quality   (rows) flags of `model.quality`
+    events    (row, event) since the previous view, in order
+    books     of the rows in the interest set, as of this tick
+    usd       (rows) dollars a unit of quote
+    digest    fold of all views so far, hex
+    """
+
+    number: int
+    seq: int
+    ts: int
+    mode: str
+    rows: Rows
+    columns: Mapping[str, F64]
+    quality: NDArray[np.uint32]
+    boards: Mapping[str, Ranking]
+    assets: Assets
+    events: tuple[tuple[int, AnyEvent], ...]
+    books: Mapping[int, BookCopy]
+    sources: tuple[SourceState, ...]
+    usd: F64
+    late_trades: int
+    digest: str

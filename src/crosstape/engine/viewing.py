@@ -1,0 +1,191 @@
+"""How a view is made on a TICK: state brought up to the instant, columns, quality, boards, digest."""
+
+from __future__ import annotations
+
+from collections.abc import Iterator, Sequence
+
+import numpy as np
+from numpy.typing import NDArray
+
+from crosstape.boards.board import Board, Ranking, rank
+from crosstape.engine.assets import group
+from crosstape.engine.digest import Digest
+from crosstape.engine.view import Assets, BookCopy, Rows, SourceState, View
+from crosstape.metrics.column import Cadence, Column
+from crosstape.model.frame import Frame
+from crosstape.model.quality import Quality
+from crosstape.state import tick
+from crosstape.state.at import At
+from crosstape.state.catalogue import Catalogue
+from crosstape.state.fields import ASK, BID, LIVE
+from crosstape.state.state import TRUNCATED, State
+
+F64 = NDArray[np.float64]
+BATCH = 24
+GAP_S = 3600.0
+BOOK_LEVELS = 200
+
+
+class Viewer:
+    """Keeps what outlives a tick: slower columns, the catalogue's arrays, the digest."""
+
+    def __init__(self, columns: tuple[Column, ...], boards: tuple[Board, ...], digest: Digest) -> None:
+        self.columns, self.boards, self.digest = columns, boards, digest
+        self.number = 0
+        self.second = 0
+        self.values: dict[str, F64] = {}
+        self.rankings: dict[str, Ranking] = {}
+        self.rows = Rows(-1, (), {}, (), np.zeros(0, bool))
+        self.known: Catalogue | None = None
+        self.assets = Assets((), {}, np.zeros(0, np.intp))
+        self.interest: frozenset[int] = frozenset()
+
+    def view(self, state: State, mode: str, frame: Frame) -> Iterator[View | None]:
+        """Slices, then the view. The state's events of the tick leave with it."""
+        ts = frame.ts_recv
+        with np.errstate(all="ignore"):
+            for _ in tick.gather(state, ts):
+                yield None
+            new_second = ts // tick.SECOND_NS != self.second
+            for _ in tick.advance(state, ts):
+                yield None
+            if new_second:
+                self.second = ts // tick.SECOND_NS
+                for _ in tick.close_bars(state, ts):
+                    yield None
+            for _ in tick.measure_depth(state, self.number % tick.PHASES):
+                yield None
+            tick.refresh(state, self.number)
+            known = self._catalogue(state, new_second)
+            yield None
+            at = At(state, ts, known)
+            for _ in self._compute(at, new_second):
+                yield None
+            quality = _quality(state, known, at, mode)
+            self._rank(known, new_second)
+            yield None
+            if new_second:
+                self.assets = group(known, self.values)
+                yield None
+            yield self._publish(state, mode, frame, quality)
+
+    def _catalogue(self, state: State, new_second: bool) -> Catalogue:
+        known = self.known
+        if known is None or known.version != state.table.version:
+            known = self.known = Catalogue(state.table)
+            new_second = True
+            self.rows = Rows(
+                known.version,
+                tuple(state.table.instruments),
+                {i.id: row for row, i in enumerate(state.table.instruments) if i is not None},
+                tuple(state.table.tiers),
+                _frozen(known.alive),
+            )
+            self.values = {name: _wider(v, state.rows) for name, v in self.values.items()}
+        if new_second:
+            known.price(state.now[:, : state.rows])
+        return known
+
+    def _due(self, column: Column, new_second: bool) -> bool:
+        if column.cadence is Cadence.TICK or column.name not in self.values:
+            return True
+        if column.cadence is Cadence.SECOND:
+            return new_second
+        return new_second and self.second % 60 == 0
+
+    def _compute(self, at: At, new_second: bool) -> Iterator[None]:
+        due = [column for column in self.columns if self._due(column, new_second)]
+        for i, column in enumerate(due):
+            values = np.asarray(column.compute(at), np.float64)
+            # One NaN for all: its sign bit depends on the instruction that made it, and the digest sees bits.
+            values = np.where(values == values, values, np.nan)
+            self.values[column.name] = _frozen(values)
+            self.digest.add_text(column.name)
+            self.digest.add(values)
+            if i % BATCH == BATCH - 1:
+                yield
+
+    def _rank(self, known: Catalogue, new_second: bool) -> None:
+        for board in self.boards:
+            if board.column.cadence is Cadence.TICK or new_second or board.name not in self.rankings:
+                ranking = rank(board, self.values, known.alive)
+                self.rankings[board.name] = ranking
+                self.digest.add(ranking.rows)
+
+    def _publish(self, state: State, mode: str, frame: Frame, quality: NDArray[np.uint32]) -> View:
+        events, state.events = tuple(state.events), []
+        self.digest.add(quality)
+        self.digest.add_events(events)
+        self.number += 1
+        return View(
+            number=self.number,
+            seq=frame.seq,
+            ts=frame.ts_recv,
+            mode=mode,
+            rows=self.rows,
+            columns=dict(self.values),
+            quality=quality,
+            boards=dict(self.rankings),
+            assets=self.assets,
+            events=events,
+            books={row: copy for row in sorted(self.interest) if (copy := book_copy(state, row)) is not None},
+            sources=tuple(_source_states(state)),
+            usd=_frozen(self.known.usd) if self.known is not None else np.zeros(0),
+            late_trades=state.late_trades,
+            digest=self.digest.close(),
+        )
+
+
+def _quality(state: State, known: Catalogue, at: At, mode: str) -> NDArray[np.uint32]:
+    n, now, seconds = state.rows, state.now, at.ts * 1e-9
+    bid, ask = now[BID, :n], now[ASK, :n]
+    crossed = bid >= ask
+    state.crossed_s[:n] = np.where(crossed, np.minimum(state.crossed_s[:n], seconds), np.inf)
+    covered = at.total(LIVE, 3600)
+    conditions: Sequence[tuple[Quality, NDArray[np.bool_]]] = (
+        (Quality.STALE, known.wanted & ~tick.live(state)[:n]),
+        (Quality.GAP, seconds - state.gap_s[:n] < GAP_S),
+        (Quality.RESYNCING, state.resyncing[:n]),
+        (Quality.CROSSED, crossed),
+        (Quality.TRUNCATED, state.depth[TRUNCATED, :n] == 1.0),
+        (Quality.PARTIAL_WINDOW, covered < 0.99 * 3600.0),
+        (Quality.UNDESCRIBED, known.undescribed),
+        (Quality.HALVED_OI, state.halved[:n]),
+        (Quality.SIMULATED, np.full(n, mode == "simulated")),
+    )
+    flags = np.zeros(n, np.uint32)
+    for flag, rows in conditions:
+        flags[rows] |= flag.value
+    return flags
+
+
+def book_copy(state: State, row: int) -> BookCopy | None:
+    """The row's book as of now, unified; None where it has none."""
+    if row >= state.rows or (book := state.books[row]) is None:
+        return None
+    bids, asks = book.levels(BOOK_LEVELS) if book.synced else ([], [])
+    fold = state.table.folds[row]
+    if fold is not None:
+        bids = [(fold.price(p), fold.size(p, s)) for p, s in bids]
+        asks = [(fold.price(p), fold.size(p, s)) for p, s in asks]
+    return BookCopy(state.ts, book.synced, bids, asks, book.last)
+
+
+def _source_states(state: State) -> Iterator[SourceState]:
+    for s in state.sources.values():
+        since = s.opened_ts if s.is_open else s.closed_ts
+        yield SourceState(s.name, s.market, s.is_open, since, s.last_ts, s.conn, s.opens, s.frames, s.bytes,
+                          s.failed, s.errors, s.gaps, s.last_error)  # fmt: skip
+
+
+def _frozen(array: NDArray[np.generic]) -> NDArray[np.generic]:
+    array.flags.writeable = False
+    return array
+
+
+def _wider(values: F64, rows: int) -> F64:
+    if values.shape[0] == rows:
+        return values
+    wide = np.full(rows, np.nan)
+    wide[: values.shape[0]] = values
+    return wide

@@ -1,0 +1,37 @@
+"""What is known of one source of frames."""
+
+from __future__ import annotations
+
+import msgspec
+
+from crosstape.wire.venue import BookRule
+
+
+class Source(msgspec.Struct):
+    """Counters and connection state of one stream shard or poll, all derived from its frames.
+
+    streams  a socket's shard, not a poll
+    recent   trade ids seen while two connections overlap, None otherwise
+    """
+
+    name: str
+    market: str
+    rule: BookRule = BookRule.NONE
+    streams: bool = False
+    conn: int = 0
+    opened_ts: int = 0
+    closed_ts: int = 0
+    opens: int = 0
+    frames: int = 0
+    bytes: int = 0
+    last_ts: int = 0
+    failed: int = 0
+    errors: int = 0
+    gaps: int = 0
+    last_error: str = ""
+    recent: dict[str, None] | None = None
+
+    @property
+    def is_open(self) -> bool:
+        """A connection of it is up."""
+        return self.opened_ts > self.closed_ts

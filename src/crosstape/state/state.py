@@ -1,0 +1,132 @@
+"""The state: every row's newest figures, its past, its book and its bars."""
+
+from __future__ import annotations
+
+import numpy as np
+from numpy.typing import NDArray
+
+from crosstape.model.event import AnyEvent
+from crosstape.model.instrument import Instrument
+from crosstape.state.bars import Bars
+from crosstape.state.book import Book
+from crosstape.state.fields import (
+    CELL_SIZE,
+    EMPTY_CELL,
+    NOW_SIZE,
+)
+from crosstape.state.rings import Rings
+from crosstape.state.source import Source
+from crosstape.state.table import Table, place, undescribed
+from crosstape.wire.effect import Effect
+
+F64 = NDArray[np.float64]
+FIRST_LARGE = 25_000.0
+
+
+class State:
+    """Written by `state.apply` a message at a time, read by columns through `state.at.At` on a tick.
+
+    cells     a Python list a row (`state.fields`), written by messages
+    now       (NOW_SIZE, capacity): the cells as of the last tick
+    dirty     rows changed since the last tick; touched: since the open second began
+    depth     (DEPTH_SIZE, capacity): what the last depth pass found
+    opened    (capacity): seconds since the epoch when the row's stream came up, inf while it is down
+    gap_s, crossed_s   when its last gap was seen, since when its quote is crossed
+    halved    its open interest was published for both sides; resyncing: its book waits for a snapshot
+    events, effects    since the last tick: what goes into the view, what the shell is asked to do
+    """
+
+    def __init__(self, capacity: int = 256) -> None:
+        self.table = Table()
+        self.rings = Rings(capacity)
+        self.now: F64 = np.full((NOW_SIZE, capacity), np.nan)
+        self.cells: list[list[float]] = []
+        self.bars: list[Bars] = []
+        self.books: list[Book | None] = []
+        self.quoted: list[bool] = []
+        self.large_at: list[float] = []
+        self.dirty: set[int] = set()
+        self.touched: set[int] = set()
+        self.book_dirty: set[int] = set()
+        self.depth_dirty: set[int] = set()
+        self.open_bars: set[int] = set()
+        self.sources: dict[str, Source] = {}
+        self.events: list[tuple[int, AnyEvent]] = []
+        self.effects: list[Effect] = []
+        self.late_trades = 0
+        self.ts = 0
+        self.second = 0
+        self.depth: F64 = np.full((DEPTH_SIZE, capacity), np.nan)
+        self.opened: F64 = np.full(capacity, np.inf)
+        self.gap_s: F64 = np.full(capacity, -np.inf)
+        self.crossed_s: F64 = np.full(capacity, np.inf)
+        self.halved = np.zeros(capacity, bool)
+        self.resyncing = np.zeros(capacity, bool)
+        self._reset_now(slice(None))
+
+    @property
+    def capacity(self) -> int:
+        """Rows there is room for."""
+        return int(self.now.shape[1])
+
+    @property
+    def rows(self) -> int:
+        """Rows handed out so far, freed ones included."""
+        return len(self.table)
+
+    def list(self, instrument: Instrument) -> int:
+        """The instrument's row, made when it has none."""
+        row, new = self.table.put(instrument)
+        if new:
+            if row >= self.capacity:
+                self._grow(max(row + 64, self.capacity + self.capacity // 4))
+            self._start_row(row)
+        return row
+
+    def row_of(self, market: str, native: str) -> int:
+        """The row of a native symbol; one that no catalogue described yet gets a row and a flag."""
+        row = self.table.by_market.setdefault(market, {}).get(native)
+        return row if row is not None else self.list(undescribed(market, native))
+
+    def free(self, row: int) -> None:
+        """Empty a row for the next instrument."""
+        self.table.drop(row)
+        self.rings.clear(row)
+        self._reset_now(row)
+        self.depth[:, row] = np.nan
+        for name, empty in FLAGS:
+            getattr(self, name)[row] = empty
+        self._start_row(row)
+        for rows in (self.dirty, self.touched, self.book_dirty, self.depth_dirty, self.open_bars):
+            rows.discard(row)
+
+    def _start_row(self, row: int) -> None:
+        place(self.cells, row, EMPTY_CELL.copy())
+        place(self.bars, row, Bars())
+        place(self.books, row, None)
+        place(self.quoted, row, False)
+        place(self.large_at, row, FIRST_LARGE)
+
+    def _reset_now(self, rows: slice | int) -> None:
+        empty = np.array(EMPTY_CELL)
+        self.now[:CELL_SIZE, rows] = empty[:, None] if isinstance(rows, slice) else empty
+        self.now[CELL_SIZE:, rows] = 0.0
+
+    def _grow(self, capacity: int) -> None:
+        old = self.capacity
+        for name in ("now", "depth"):
+            array = getattr(self, name)
+            wider = np.full((array.shape[0], capacity), np.nan)
+            wider[:, :old] = array
+            setattr(self, name, wider)
+        self._reset_now(slice(old, None))
+        for name, empty in FLAGS:
+            array = getattr(self, name)
+            setattr(self, name, np.concatenate([array, np.full(capacity - old, empty, array.dtype)]))
+        self.rings.grow(capacity)
+
+
+# What the depth pass leaves a row: quote value within 10 and 50 bps a side, imbalances, impacts.
+BID_10, ASK_10, BID_50, ASK_50, BUY_10K, SELL_10K, BUY_100K, SELL_100K, TRUNCATED = range(9)
+DEPTH_SIZE = 9
+FLAGS = (("opened", np.inf), ("gap_s", -np.inf), ("crossed_s", np.inf), ("halved", False), ("resyncing", False))
