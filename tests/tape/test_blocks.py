@@ -10,7 +10,7 @@ from hypothesis import given, settings
 from hypothesis import strategies as st
 
 from crosstape.model.frame import Frame, Kind
-from crosstape.tape.blocks import count_block, decode_block, encode_block, pack_block
+from crosstape.tape.blocks import DAMAGE, count_block, decode_block, encode_block, pack_block
 from crosstape.tape.layout import Origin
 from crosstape.tape.reader import play, segments
 from crosstape.tape.writer import write_tape
@@ -29,6 +29,7 @@ ANY = st.builds(
 )
 
 
+@settings(deadline=None)
 @given(st.lists(ANY, min_size=1, max_size=30))
 def test_any_frames_come_back(frames: list[Frame]) -> None:
     raw, block = pack_block(encode_block(frames), frames)
@@ -37,12 +38,11 @@ def test_any_frames_come_back(frames: list[Frame]) -> None:
     assert count_block(raw, block) == Counter((f.source, f.kind) for f in frames)
 
 
+@settings(deadline=None)
 @given(st.lists(ANY, min_size=1, max_size=10), st.data())
 def test_bytes_cut_short_are_never_taken_for_frames(frames: list[Frame], draw: st.DataObject) -> None:
     raw, block = pack_block(encode_block(frames), frames)
     cut = raw[: draw.draw(st.integers(0, len(raw) - 1))]
-    from crosstape.tape.blocks import DAMAGE
-
     with pytest.raises(DAMAGE):
         decode_block(cut, block)
 

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import shutil
+import zlib
 from collections.abc import Callable
 from pathlib import Path
 
@@ -157,8 +158,6 @@ def test_what_is_not_a_tape_is_refused(tmp_path: Path, make: Make, record: Recor
 
 
 def test_a_newer_format_is_refused(tmp_path: Path, make: Make, record: Record) -> None:
-    import zlib
-
     text = msgspec.json.encode({"format": 7, "whatever": "comes then"})
     path = tmp_path / f"{0:020d}.tape"
     path.write_bytes(SEGMENT_MAGIC + LENGTH.pack(len(text)) + text + LENGTH.pack(zlib.crc32(text)))

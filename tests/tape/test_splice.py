@@ -25,6 +25,7 @@ def frame(seq: int, ts: int, source: str = "a/0", payload: bytes = b"") -> Frame
     return Frame(seq, ts, source, 0, kind, "", 0, "", payload)
 
 
+@settings(deadline=None)
 @given(TAPE, st.randoms())
 def test_split_by_source_and_spliced_is_the_same_tape(steps: list[tuple[int, str]], random: object) -> None:
     ts = 0

@@ -167,6 +167,13 @@ def test_retention_keeps_the_newest_checkpointed_segment(tmp_path: Path, make: M
     assert list(play(tmp_path / "some")) == frames[60:]
 
 
+def test_what_is_left_of_an_unfinished_checkpoint_goes(tmp_path: Path, make: Make) -> None:
+    (tmp_path / f"{7:020d}.ckpt-part").write_bytes(b"half")
+    filled(tmp_path, make(3), 10)
+    assert newest_checkpoint(tmp_path) is None
+    assert [p.suffix for p in tmp_path.iterdir()] == [".tape"]
+
+
 def test_retention_waits_for_a_newer_checkpoint(tmp_path: Path, make: Make) -> None:
     frames = make(40)
     writer = TapeWriter(tmp_path, Origin("r1"), 0, 0, Limits(retention_bytes=1))

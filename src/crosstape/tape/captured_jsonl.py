@@ -22,7 +22,7 @@ class _Line(msgspec.Struct):
     ts: msgspec.Raw = msgspec.Raw(b"0")
     addr: str = ""
     url: str = ""
-    data: str = ""
+    text: str = msgspec.field(name="data", default="")
     b64: str = ""
 
 
@@ -48,7 +48,7 @@ def _lines(file: BinaryIO, path: str) -> Iterator[Arrival]:
     for text in file:
         try:
             line = decoder.decode(text)
-            body = base64.b64decode(line.b64, validate=True) if line.b64 else line.data.encode()
+            body = base64.b64decode(line.b64, validate=True) if line.b64 else line.text.encode()
         except (msgspec.MsgspecError, ValueError) as e:
             raise TapeError(f"unreadable line: {e}", path, at) from e
         kind = KINDS.get(line.t)

@@ -164,6 +164,9 @@ class Disk:
         elif isinstance(job, Section):
             self._checkpoint.write(job.name, job.payload)
         elif job.commit:
+            # A checkpoint that survives a power cut must not be ahead of the frames that do.
+            if self.segment is not None:
+                self.segment.sync()
             self._checkpoint.commit()
             self._checkpoint = None
             if self.segment is not None:

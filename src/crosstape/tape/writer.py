@@ -103,7 +103,7 @@ class TapeWriter:
     @property
     def lost(self) -> int:
         """Frames taken that will never be on the tape."""
-        return self._taken - self._disk.written if self.failed else 0
+        return self._taken + len(self._pending) - self._disk.written if self.failed else 0
 
     @property
     def bytes_written(self) -> int:
@@ -117,23 +117,24 @@ class TapeWriter:
 
     def append(self, frames: Sequence[Frame]) -> None:
         """Take frames, in order. Never blocks, never raises for a failing disk."""
-        self._taken += len(frames)
-        if self._failed or self._disk.failed or not frames:
-            return
         pending = self._pending
-        pending.extend(frames)
-        self._pending_bytes += sum([len(f.payload) for f in frames])
+        pending += frames
+        size = self._pending_bytes
+        for frame in frames:
+            size += len(frame.payload)
+        self._pending_bytes = size
         limits = self._limits
         if (
-            self._pending_bytes >= limits.block_bytes
+            size >= limits.block_bytes
             or len(pending) >= limits.block_frames
-            or pending[-1].ts_recv - pending[0].ts_recv >= limits.block_ns
+            or (pending and pending[-1].ts_recv - pending[0].ts_recv >= limits.block_ns)
         ):
             self.flush()
 
     def flush(self) -> None:
         """Hand what is pending to the disk, without waiting for it."""
         pending, self._pending, self._pending_bytes = self._pending, [], 0
+        self._taken += len(pending)
         for frames in _portions(pending, self._limits):
             if self.failed:
                 return
