@@ -5,6 +5,7 @@ from __future__ import annotations
 import asyncio
 import heapq
 import json
+import ssl
 from collections.abc import AsyncIterator, Awaitable, Callable, Sequence
 from contextlib import asynccontextmanager
 from typing import Any
@@ -44,11 +45,12 @@ class ManualClock:
         end = self.ns + round(seconds * 1e9)
         await settle()
         while self._sleepers and self._sleepers[0][0] <= end:
-            self.ns, _, go = heapq.heappop(self._sleepers)
+            at, _, go = heapq.heappop(self._sleepers)
+            self.ns = max(self.ns, at)
             if not go.done():
                 go.set_result(None)
             await settle()
-        self.ns = end
+        self.ns = max(self.ns, end)
         await settle()
 
 
@@ -88,6 +90,12 @@ class Server:
         self.requests: list[tuple[str, str]] = []
         self.answer: Callable[[web.Request], web.StreamResponse | Awaitable[web.StreamResponse]] | None = None
         self.port = 0
+        self.runner: web.AppRunner | None = None
+
+    async def listen(self, tls: ssl.SSLContext | None = None) -> int:
+        assert self.runner is not None
+        await web.TCPSite(self.runner, "127.0.0.1", 0, ssl_context=tls).start()
+        return self.runner.addresses[-1][1]
 
     async def socket(self, request: web.Request) -> web.StreamResponse:
         if self.refuse_status:
@@ -144,7 +152,7 @@ class Server:
         }
 
     async def rest(self, request: web.Request) -> web.StreamResponse:
-        self.requests.append((request.path, request.query_string))
+        self.requests.append((request.path, request.rel_url.raw_query_string))
         if self.answer is None:
             return web.json_response({"retCode": 0})
         answer = self.answer(request)
@@ -157,11 +165,9 @@ async def server() -> AsyncIterator[Server]:
     app = web.Application()
     app.router.add_get("/ws", it.socket)
     app.router.add_get("/v5/{tail:.*}", it.rest)
-    runner = web.AppRunner(app, shutdown_timeout=0.2)
+    runner = it.runner = web.AppRunner(app, shutdown_timeout=0.2)
     await runner.setup()
-    site = web.TCPSite(runner, "127.0.0.1", 0)
-    await site.start()
-    it.port = runner.addresses[0][1]
+    it.port = await it.listen()
     yield it
     for peer in tuple(it.live):
         peer.abort()
@@ -295,3 +301,8 @@ def declare() -> Callable[..., Venue]:
 @pytest.fixture
 def manual() -> ManualClock:
     return ManualClock()
+
+
+@pytest.fixture(scope="session")
+def manual_clock() -> type[ManualClock]:
+    return ManualClock

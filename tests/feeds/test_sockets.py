@@ -3,7 +3,12 @@
 from __future__ import annotations
 
 import asyncio
+import shutil
+import ssl
+import subprocess
 
+import msgspec
+import pytest
 from aiohttp import WSCloseCode
 
 from crosstape.feeds.intake import BoundedIntake
@@ -245,8 +250,6 @@ async def test_a_crashing_source_is_restarted_alone(server, rig, declare):
             raise RuntimeError("a bug in a venue")
         return b'{"op":"subscribe","req_id":"%s","args":["a"]}' % key.encode()
 
-    import msgspec
-
     bad = declare(server.port, id="bad")
     bad = msgspec.structs.replace(
         bad, streams=(msgspec.structs.replace(bad.streams[0], subscribe=subscribe),)
@@ -284,3 +287,61 @@ async def test_cancellation_closes_everything(server, rig, declare):
         (a[1], 1000) for a in r.frames(Kind.OPEN)
     )
     assert r.feeds._session.closed
+
+
+async def test_a_handshake_that_never_ends_is_given_up(rig, declare):
+    """A server that accepts and says nothing: timed out, retried, and closed on cancellation."""
+    gone = []
+
+    async def accept(reader, writer):
+        try:
+            while await reader.read(1000):
+                pass
+        except ConnectionError:
+            pass
+        gone.append(1)
+        writer.close()
+
+    it = await asyncio.start_server(accept, "127.0.0.1", 0)
+    async with rig(declare(it.sockets[0].getsockname()[1]), connect_timeout_s=0.3) as r:
+        r.feeds.perform([Subscribe(SOURCE, topics(1))])
+        await r.until(lambda: len(r.frames(Kind.FAILED)) == 2)
+        assert r.frames(Kind.FAILED)[0][5] == "connect"
+        assert b"Timeout" in r.frames(Kind.FAILED)[0][4]
+        await r.until(lambda: r.feeds.health()[0].state == "connecting")
+        await asyncio.sleep(0.1)
+    async with rig(declare(it.sockets[0].getsockname()[1])) as r:
+        r.feeds.perform([Subscribe(SOURCE, topics(1))])
+        await asyncio.sleep(0.1)
+    await r.until(lambda: len(gone) == 4, seconds=2.0)
+    it.close()
+    await it.wait_closed()
+
+
+async def test_tls(server, rig, declare, tmp_path, monkeypatch):
+    """The same over wss: trusted by the system's store only, closed with 1000."""
+    openssl = shutil.which("openssl")
+    if openssl is None:
+        pytest.skip("no openssl to make a certificate with")
+    key, cert = tmp_path / "key.pem", tmp_path / "cert.pem"
+    order = "req -x509 -newkey ec -pkeyopt ec_paramgen_curve:P-256 -nodes -days 2 -subj /CN=localhost"
+    names = ["-addext", "subjectAltName=IP:127.0.0.1"]
+    subprocess.run(
+        [openssl, *order.split(), *names, "-keyout", key, "-out", cert], check=True, capture_output=True
+    )
+    context = ssl.create_default_context(ssl.Purpose.CLIENT_AUTH)
+    context.load_cert_chain(cert, key)
+    secure = await server.listen(context)
+    venue = declare(server.port)
+    stream = msgspec.structs.replace(venue.streams[0], url=f"wss://127.0.0.1:{secure}/ws")
+    venue = msgspec.structs.replace(venue, streams=(stream,))
+    async with rig(venue) as r:
+        r.feeds.perform([Subscribe(SOURCE, topics(1))])
+        await r.until(lambda: r.frames(Kind.FAILED))
+        assert b"CERTIFICATE_VERIFY_FAILED" in r.frames(Kind.FAILED)[0][4]
+    monkeypatch.setenv("SSL_CERT_FILE", str(cert))
+    async with rig(venue) as r:
+        r.feeds.perform([Subscribe(SOURCE, topics(12))])
+        await r.until(lambda: server.live and len(server.live[0].topics) == 12)
+    assert [a[6] for a in r.frames(Kind.CLOSE)] == [1000]
+    await r.until(lambda: not server.live)

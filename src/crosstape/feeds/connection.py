@@ -5,8 +5,9 @@ from __future__ import annotations
 import asyncio
 from collections.abc import Callable
 
-from picows import WSCloseCode, WSError, WSTransport, ws_connect
+from picows import WSCloseCode, WSError, WSTransport
 
+from crosstape.feeds.dial import Dial
 from crosstape.feeds.failed import failed
 from crosstape.feeds.link import Link
 from crosstape.feeds.settings import Ports
@@ -67,17 +68,10 @@ class Connection:
                 self._say_goodbye(self._transport)
 
     async def _connect(self) -> WSTransport | None:
-        limit = self._ports.settings.connect_timeout_s
+        settings = self._ports.settings
+        dial = Dial(self._url, settings.connect_timeout_s, settings.message_bytes, self._ports.tls)
         try:
-            # Real seconds: the peer's TCP stack does not know our clock.
-            async with asyncio.timeout(limit):
-                transport, _ = await ws_connect(
-                    lambda: self.link,
-                    self._url,
-                    websocket_handshake_timeout=limit,
-                    enable_auto_pong=False,  # our own pong, because a ping is a sign of life
-                    max_frame_size=self._ports.settings.message_bytes,
-                )
+            transport = await dial.connect(self.link)
         except (OSError, TimeoutError, WSError, ValueError) as error:
             self.failure = f"{type(error).__name__}: {error}".strip(": ")
             status = getattr(getattr(error, "response", None), "status", 0)
@@ -152,6 +146,7 @@ class Connection:
             await self.link.pressed.wait()
             await self._ports.intake.drained()
             self.link.resume(transport)
+            self.talk.desk.restart(self.link.last)
 
     async def _age(self, _: WSTransport) -> None:
         if self._lifetime_s > 0:

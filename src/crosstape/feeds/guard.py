@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import asyncio
 import random
+from collections import Counter
 from collections.abc import Callable, Coroutine
 from typing import Any, Protocol
 
@@ -36,9 +37,9 @@ class Guard:
 
     def __init__(self, ports: Ports, chance: random.Random, log: Log) -> None:
         self._ports, self._chance, self._log = ports, chance, log
-        self.crashes = 0
+        self.crashes: Counter[str] = Counter()
 
-    async def keep(self, source: str, work: Work, crashed: Callable[[], None] | None = None) -> None:
+    async def keep(self, source: str, work: Work) -> None:
         """Run for ever; returns when the work itself returns."""
         clock, settings = self._ports.clock, self._ports.settings
         backoff = Backoff(
@@ -48,8 +49,6 @@ class Guard:
             started = clock.now()
             if await self.once(source, work):
                 return
-            if crashed is not None:
-                crashed()
             backoff.lived((clock.now() - started) / SECOND)
             await clock.sleep(backoff.next())
 
@@ -68,7 +67,7 @@ class Guard:
         if error is None:
             return True
         error = first_error(error)
-        self.crashes += 1
-        self._log.warning("feed crashed", source=source, error=repr(error))
+        self.crashes[source] += 1
+        self._log.warning("feed crashed", source=source, error=repr(error), exc_info=error)
         failed(self._ports, source, "crash", repr(error))
         return False

@@ -25,6 +25,7 @@ MATTER = (
     "x-mbx-used-weight",
     "x-mbx-used-weight-1m",
 )
+DAY_S = 86_400.0
 USED_WEIGHT = "x-mbx-used-weight-1m"
 
 
@@ -51,18 +52,14 @@ def header_lines(headers: dict[str, str]) -> str:
 
 
 def retry_after_s(headers: dict[str, str], now: int) -> float:
-    """Seconds the answer asks us to wait, 0 when it does not ask. A date is measured from the answer's
-    own."""
+    """Seconds the answer asks us to wait, at most a day; 0 when it does not ask. A date is measured from the
+    answer's own."""
     text = headers.get("retry-after", "").strip()
-    if not text:
-        return 0.0
-    try:
-        return max(float(text), 0.0)
-    except ValueError:
-        pass
+    if text.replace(".", "", 1).isdecimal():
+        return min(float(text), DAY_S)
     try:
         start = parsedate_to_datetime(headers["date"]).timestamp() if "date" in headers else now / SECOND
-        return max(parsedate_to_datetime(text).timestamp() - start, 0.0)
+        return min(max(parsedate_to_datetime(text).timestamp() - start, 0.0), DAY_S)
     except ValueError:
         return 0.0
 

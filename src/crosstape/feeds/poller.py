@@ -24,7 +24,6 @@ class Poller:
         self, source: str, poll: Poll | None, host: Host, ports: Ports, chance: random.Random
     ) -> None:
         self.source = source
-        self.crashes = 0
         self._poll, self._host, self._ports, self._chance = poll, host, ports, chance
         settings = ports.settings
         self._backoff = Backoff(chance, settings.backoff_first_s, settings.backoff_cap_s)
@@ -55,10 +54,6 @@ class Poller:
         """A Fetch of the core."""
         await self.fetch(session, request)
 
-    def crashed(self) -> None:
-        """It crashed and will be started again."""
-        self.crashes += 1
-
     async def fetch(self, session: aiohttp.ClientSession, request: Request) -> bool:
         """One request; whether it was answered."""
         size = await self._host.fetch(session, self.source, request)
@@ -71,7 +66,7 @@ class Poller:
         self._bytes += size
         return True
 
-    def health(self) -> SourceHealth:
+    def health(self, crashes: int) -> SourceHealth:
         """How it is."""
         banned = self._host.limiter.until > self._ports.clock.now()
         return SourceHealth(
@@ -82,7 +77,7 @@ class Poller:
             messages=self._answers,
             bytes=self._bytes,
             topics=0,
-            crashes=self.crashes,
+            crashes=crashes,
             last_error=self._error,
         )
 

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import ssl
 from typing import NamedTuple
 
 import msgspec
@@ -52,8 +53,9 @@ class FeedSettings(msgspec.Struct, frozen=True, kw_only=True):
 
 
 class Ports(NamedTuple):
-    """What every feed is given."""
+    """What every feed is given. One TLS context for all: building one blocks the loop for some 20 ms."""
 
     intake: Intake
     clock: Clock
     settings: FeedSettings
+    tls: ssl.SSLContext | None = None

@@ -41,7 +41,6 @@ class Socket:
         self, source: str, stream: Stream, ports: Ports, gate: Limiter, chance: random.Random
     ) -> None:
         self.source = source
-        self.crashes = 0
         self._stream, self._ports, self._gate, self._chance = stream, ports, gate, chance
         settings = ports.settings
         self._backoff = Backoff(
@@ -56,9 +55,12 @@ class Socket:
 
     async def run(self) -> None:
         """Runs until cancelled."""
-        async with asyncio.TaskGroup() as group:
-            while True:
-                await self._turn(group)
+        try:
+            async with asyncio.TaskGroup() as group:
+                while True:
+                    await self._turn(group)
+        finally:
+            self._enter("backoff")
 
     def subscribe(self, topics: Iterable[str]) -> None:
         """Have these topics; what does not fit the connection's limits is answered by FAILED frames."""
@@ -85,12 +87,7 @@ class Socket:
             if connection.link.conn == conn:
                 connection.close(OK, reason)
 
-    def crashed(self) -> None:
-        """It crashed and will be started again."""
-        self.crashes += 1
-        self._enter("backoff")
-
-    def health(self) -> SourceHealth:
+    def health(self, crashes: int) -> SourceHealth:
         """How it is."""
         links = [c.link for c in self._live]
         return SourceHealth(
@@ -101,7 +98,7 @@ class Socket:
             messages=self._past.messages + sum(k.messages for k in links),
             bytes=self._past.bytes + sum(k.bytes for k in links),
             topics=len(self._wanted),
-            crashes=self.crashes,
+            crashes=crashes,
             last_error=self._error,
         )
 

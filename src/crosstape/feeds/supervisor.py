@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import asyncio
 import random
+import ssl
 from collections.abc import Coroutine, Iterable, Sequence
 from functools import partial
 from typing import Any
@@ -54,13 +55,16 @@ class Feeds:
         seed: int = 0,
         log: Log | None = None,
     ) -> None:
-        self._ports = Ports(intake, clock, settings)
+        secure = any(s.url.startswith("wss:") for v in venues for s in v.streams)
+        tls = ssl.create_default_context() if secure else None
+        self._ports = Ports(intake, clock, settings, tls)
         self._seed = seed
         logger: Log = log if log is not None else structlog.get_logger("crosstape.feeds")
         self._guard = Guard(self._ports, random.Random(f"{seed}/guard"), logger)
         self._streams: dict[str, tuple[Stream, Limiter]] = {}
         self._gates: dict[tuple[str, str], Limiter] = {}
-        self._hosts: dict[str, Host] = {}
+        self._hosts: dict[tuple[str, str], Host] = {}
+        self._rest: dict[str, Host] = {}
         self._sockets: dict[str, Socket] = {}
         self._pollers: dict[str, Poller] = {}
         self._early: list[Fetch] = []
@@ -75,7 +79,7 @@ class Feeds:
         async with new_session(self._ports.settings) as self._session, asyncio.TaskGroup() as group:
             self._group = group
             try:
-                for limiter in (*self._gates.values(), *{h.limiter for h in self._hosts.values()}):
+                for limiter in (*self._gates.values(), *(h.limiter for h in self._hosts.values())):
                     self._spawn(self._guard.keep("limiter", limiter.run))
                 for socket in self._sockets.values():
                     self._spawn(self._hold(socket))
@@ -108,28 +112,31 @@ class Feeds:
 
     def health(self) -> tuple[SourceHealth, ...]:
         """Every socket and every poll."""
-        sockets, pollers = self._sockets.values(), self._pollers.values()
-        return (*(s.health() for s in sockets), *(p.health() for p in pollers))
+        sockets, pollers, crashes = self._sockets, self._pollers, self._guard.crashes
+        return (
+            *(socket.health(crashes[source]) for source, socket in sockets.items()),
+            *(poller.health(crashes[source]) for source, poller in pollers.items()),
+        )
 
     def hosts(self) -> tuple[HostHealth, ...]:
         """Every budget: REST hosts with their breakers, and the connection budgets of stream hosts."""
-        rest = {h.venue.id: h for h in self._hosts.values()}
         return (
-            *(host_health(h.venue.id, h.name, "rest", h.limiter, h.breaker) for h in rest.values()),
+            *(host_health(v, name, "rest", h.limiter, h.breaker) for (v, name), h in self._hosts.items()),
             *(host_health(v, host, "connect", gate) for (v, host), gate in self._gates.items()),
         )
 
     def _declare(self, venue: Venue) -> None:
-        host = Host(venue, self._ports, random.Random(f"{self._seed}/{venue.id}"))
+        fresh = Host(venue, self._ports, random.Random(f"{self._seed}/{venue.id}"))
+        host = self._hosts.setdefault((venue.id, fresh.name), fresh)
         for stream in venue.streams:
             key = (venue.id, urlsplit(stream.url).netloc)
             if key not in self._gates:
                 budget, bound = connect_budget(stream.limits), self._ports.settings.waiting_requests
                 self._gates[key] = Limiter(self._ports.clock, budget, bound)
             self._streams[stream.market] = (stream, self._gates[key])
-            self._hosts[stream.market] = host
+            self._rest[stream.market] = host
         for poll in venue.polls:
-            self._hosts[poll.market] = host
+            self._rest[poll.market] = host
             chance = random.Random(f"{self._seed}/{poll.source}")
             self._pollers[poll.source] = Poller(poll.source, poll, host, self._ports, chance)
 
@@ -145,13 +152,13 @@ class Feeds:
 
     def _fetch(self, effect: Fetch, market: str) -> None:
         """A poller serves it, so that it is counted where its source is."""
-        if market not in self._hosts:
+        if market not in self._rest:
             self._unknown(effect)
         elif self._group is not None and self._session is not None:
             poller = self._pollers.get(effect.source)
             if poller is None:
                 chance = random.Random(f"{self._seed}/{effect.source}")
-                poller = Poller(effect.source, None, self._hosts[market], self._ports, chance)
+                poller = Poller(effect.source, None, self._rest[market], self._ports, chance)
                 self._pollers[effect.source] = poller
             work = partial(poller.serve, self._session, effect.request)
             self._spawn(self._guard.once(effect.source, work))
@@ -166,10 +173,10 @@ class Feeds:
         failed(self._ports, effect.source, request, "unknown source")
 
     async def _hold(self, socket: Socket) -> None:
-        await self._guard.keep(socket.source, socket.run, socket.crashed)
+        await self._guard.keep(socket.source, socket.run)
 
     async def _rounds(self, poller: Poller, session: aiohttp.ClientSession) -> None:
-        await self._guard.keep(poller.source, partial(poller.run, session), poller.crashed)
+        await self._guard.keep(poller.source, partial(poller.run, session))
 
     def _spawn(self, work: Coroutine[Any, Any, Any]) -> None:
         if self._group is not None:
