@@ -23,7 +23,7 @@ class Digest:
 
     def add(self, array: NDArray[np.generic]) -> None:
         """Take an array's bytes (contiguous, NaN canonical)."""
-        self._next.update(array)
+        self._next.update(array.data)
 
     def add_text(self, text: str) -> None:
         """Take a name, so that swapped columns differ."""

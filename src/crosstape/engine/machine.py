@@ -66,9 +66,7 @@ class Machine:
     def step(self, frame: Frame) -> tuple[View | None, list[Effect]]:
         """Fold one frame. A TICK gives the view of that instant; effects are what the shell is asked to do."""
         if frame.kind is Kind.TICK:
-            view = None
-            for view in self.tick(frame):
-                pass
+            *_, view = self.tick(frame)
             return view, self.take_effects()
         self.feed(frame)
         return None, self.take_effects()

@@ -52,6 +52,7 @@ class SetUniverse(msgspec.Struct, frozen=True, tag="universe", tag_field="op"):
 
 
 Command = Configure | SetUniverse
+_commands = msgspec.json.Decoder(Command)
 
 
 def encode_command(command: Command) -> bytes:
@@ -62,6 +63,7 @@ def encode_command(command: Command) -> bytes:
 def decode_command(payload: bytes) -> Command:
     """Back from a COMMAND frame; ConfigError names the field."""
     try:
-        return msgspec.json.decode(payload, type=Command)
+        command: Command = _commands.decode(payload)
     except msgspec.MsgspecError as error:
         raise ConfigError(f"command: {error}") from error
+    return command

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Iterator, Sequence
+from typing import TypeVar
 
 import numpy as np
 from numpy.typing import NDArray
@@ -21,6 +22,7 @@ from crosstape.state.fields import ASK, BID, LIVE
 from crosstape.state.state import TRUNCATED, State
 
 F64 = NDArray[np.float64]
+Scalar = TypeVar("Scalar", bound=np.generic)
 BATCH = 24
 GAP_S = 3600.0
 BOOK_LEVELS = 200
@@ -178,7 +180,7 @@ def _source_states(state: State) -> Iterator[SourceState]:
                           s.failed, s.errors, s.gaps, s.last_error)  # fmt: skip
 
 
-def _frozen(array: NDArray[np.generic]) -> NDArray[np.generic]:
+def _frozen(array: NDArray[Scalar]) -> NDArray[Scalar]:
     array.flags.writeable = False
     return array
 

@@ -48,7 +48,7 @@ SECOND_NS = 1_000_000_000
 FORGET_AFTER_S = 4 * 3600
 LEVELS = 200
 PHASES = 10
-CHUNK = 64
+CHUNK = 32
 LARGE_MULTIPLE = 10.0
 
 
@@ -211,20 +211,27 @@ def _sides(state: State, rows: list[int]) -> tuple[tuple[F64, F64], tuple[F64, F
         for i, row in enumerate(rows):
             book = state.books[row]
             assert book is not None
-            if reverse:
-                book.prune()
-            side = book.bids if reverse else book.asks
-            best = sorted(side, reverse=reverse)[:LEVELS]
-            n = len(best)
-            prices[i, :n] = best
-            sizes[i, :n] = [side[p] for p in best]
+            p, s = _best(book.bids if reverse else book.asks, reverse)
             fold = state.table.folds[row]
             if fold is not None:
-                sizes[i, :n] = fold.contract * (sizes[i, :n] / prices[i, :n] if fold.inverse
-                                                else sizes[i, :n] * fold.multiplier)  # fmt: skip
-                prices[i, :n] /= fold.multiplier
+                s = fold.contract * (s / p if fold.inverse else s * fold.multiplier)
+                p = p / fold.multiplier
+            prices[i, : p.size] = p
+            sizes[i, : s.size] = s
         sides.append((prices, sizes))
     return sides[0], sides[1]
+
+
+def _best(side: dict[float, float], reverse: bool) -> tuple[F64, F64]:
+    """The best levels of one side, best first, native."""
+    n = len(side)
+    prices, sizes = np.fromiter(side, np.float64, n), np.fromiter(side.values(), np.float64, n)
+    order = np.argsort(-prices if reverse else prices)
+    if n > 2 * LEVELS:
+        for price in prices[sizes == 0.0].tolist():
+            del side[price]
+    order = order[sizes[order] > 0.0][:LEVELS]
+    return prices[order], sizes[order]
 
 
 def refresh(state: State, number: int) -> None:
