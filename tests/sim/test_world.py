@@ -3,6 +3,7 @@
 import numpy as np
 import pytest
 
+from crosstape.sim.bybit_stream import Stream
 from crosstape.sim.flow import calibrate, expected_messages
 from crosstape.sim.ladder import Ladder, Side
 from crosstape.sim.listing import Contract
@@ -155,3 +156,15 @@ def test_prerender_gives_the_same_bytes() -> None:
     assert len(one.messages) == len(one.times) > 50
     assert one.times == sorted(one.times)
     assert b'"symbol":"BTCUSDT"' in one.tickers["linear"]
+
+
+def test_a_dated_future_ends_at_its_expiry() -> None:
+    world = small(rate=100.0)
+    stream = Stream(world)
+    row = int(np.flatnonzero(world.rows.expiry_ns > 0)[0])
+    symbol = world.rows.contracts[row].symbol
+    assert stream.known(("linear", f"tickers.{symbol}"))
+    world.step(int(world.rows.expiry_ns[row]) - world.now_ns - 1000 * MS)
+    list(stream.publish(world.step(61_000 * MS)))
+    assert not stream.known(("linear", f"tickers.{symbol}"))
+    assert stream.known(("linear", "tickers.BTCUSDT"))

@@ -5,8 +5,8 @@ from typing import Final
 from urllib.parse import parse_qs, quote, unquote
 
 import msgspec
-from msgspec import Struct
 
+from crosstape.sim.answer import Answer
 from crosstape.sim.bybit import instrument, ms, plain, rest_ticker, trade_id
 from crosstape.sim.bybit_klines import SPANS, candles, start_of, texts
 from crosstape.sim.bybit_stream import Stream
@@ -18,14 +18,6 @@ Result = dict[str, object]
 MS: Final = 1_000_000
 BUCKETS: Final = {"5min": 1, "15min": 3, "30min": 6, "1h": 12, "4h": 48, "1d": 288}
 DERIVATIVES: Final = ("linear", "inverse")
-
-
-class Answer(Struct, frozen=True):
-    """What goes back over HTTP."""
-
-    status: int
-    body: bytes
-    headers: dict[str, str] = {}
 
 
 class BadParam(Exception):

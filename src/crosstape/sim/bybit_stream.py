@@ -32,6 +32,7 @@ class Stream:
         self.updates: dict[Key, int] = {}
         self.recent: list[deque[Trade]] = [deque(maxlen=RECENT) for _ in world.trading.last]
         self.timed_ns = 0
+        self.listings = world.listings
 
     def known(self, key: Key) -> bool:
         """Whether the venue has this topic."""
@@ -103,12 +104,15 @@ class Stream:
 
     def refresh(self) -> None:
         """Sees contracts that the world listed or delisted."""
+        self.listings = self.world.listings
         self.symbols = {c: self.native.rows(c) for c in self.symbols}
         self.recent += [deque(maxlen=RECENT) for _ in range(len(self.world.trading.last) - len(self.recent))]
 
     def publish(self, happened: Happened) -> Iterator[tuple[Key, bytes]]:
         """Every message that one step of the world gives rise to, in order."""
         now = self.world.now_ns
+        if self.listings != self.world.listings:
+            self.refresh()
         yield from self._trades(happened)
         for liquidation in happened.liquidations:
             if (pending := self.on_liquidation.get(liquidation.row)) is not None:

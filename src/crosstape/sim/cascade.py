@@ -4,7 +4,7 @@ import numpy as np
 import numpy.typing as npt
 
 F64 = npt.NDArray[np.float64]
-CALM = 0.0012
+CALM = 0.0045
 SHARE_PER_PERCENT = 0.015
 MEMORY_S = 120.0
 
@@ -12,13 +12,14 @@ MEMORY_S = 120.0
 class Cascade:
     """Per asset: who is crowded, how far price fell from its recent high, what that liquidates."""
 
-    def __init__(self, log_price: F64, rng: np.random.Generator) -> None:
+    def __init__(self, log_price: F64, volatility: F64, rng: np.random.Generator) -> None:
         count = len(log_price)
         self.crowd: F64 = np.clip(rng.normal(0.1, 0.4, count), -0.9, 0.9)
         self.home: F64 = self.crowd.copy()
         self.high: F64 = log_price.copy()
         self.low: F64 = log_price.copy()
-        self.worst: F64 = np.full((2, count), CALM)
+        self.calm: F64 = CALM * volatility
+        self.worst: F64 = np.stack((self.calm, self.calm))
         self.owed: F64 = np.zeros((2, count))
 
     def step(self, dt: float, log_price: F64, oi_usd: F64, rng: np.random.Generator) -> F64:
@@ -27,7 +28,7 @@ class Cascade:
         self.high = np.maximum(log_price, log_price + (self.high - log_price) * keep)
         self.low = np.minimum(log_price, log_price + (self.low - log_price) * keep)
         fall = np.stack((self.high - log_price, log_price - self.low))
-        self.worst = CALM + (self.worst - CALM) * keep
+        self.worst = self.calm + (self.worst - self.calm) * keep
         fresh = np.maximum(fall - self.worst, 0.0)
         self.worst = np.maximum(self.worst, fall)
         held = np.stack((1 + self.crowd, 1 - self.crowd)) * 0.5 * oi_usd

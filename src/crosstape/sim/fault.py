@@ -1,15 +1,11 @@
-"""Faults between a venue and its clients: what happens to outgoing bytes and to REST answers, as values.
-
-A socket fault is called with each outgoing message of a connection and returns what goes out instead. It may keep
-memory of its own; faults are tried in order, each on what the one before let through.
-"""
+"""Faults between a venue and its clients: what happens to outgoing bytes and to REST answers, as values."""
 
 from collections.abc import Callable, Iterable, Mapping
 from typing import Protocol
 
 from msgspec import Struct, field
 
-from crosstape.sim.bybit_rest import Answer
+from crosstape.sim.answer import Answer
 
 
 class Close(Struct, frozen=True):

@@ -59,7 +59,7 @@ class Flow:
         tilt = np.stack((1 + 0.6 * lean, 1 - 0.6 * lean), axis=1)
         intensity = (start[:, None] + self.excited) * tilt * alive[:, None]
         takes = rng.poisson(np.minimum(intensity * dt, 40.0))
-        updates = rng.poisson(self.updates_hz * alive * min(dt, 1.0))
+        updates = rng.poisson(np.minimum(self.updates_hz * alive * dt, 40.0))
         own, other = 0.8 * BRANCHING / DECAY_S, 0.2 * BRANCHING / DECAY_S
         self.excited += takes * own + takes[:, ::-1] * other
         return updates, takes[:, 0], takes[:, 1]

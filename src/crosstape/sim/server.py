@@ -11,11 +11,12 @@ from typing import Final
 from aiohttp import WSMsgType, web
 from msgspec import Struct
 
+from crosstape.sim.answer import Answer
 from crosstape.sim.assets import make_assets
 from crosstape.sim.bybit import CATEGORIES
 from crosstape.sim.bybit_listing import contracts
 from crosstape.sim.bybit_ops import reply
-from crosstape.sim.bybit_rest import Answer, answer
+from crosstape.sim.bybit_rest import answer
 from crosstape.sim.bybit_stream import Key, Stream
 from crosstape.sim.connection import Connection
 from crosstape.sim.fault import Close, Fault, RestFault
@@ -74,6 +75,7 @@ class Server:
     def __init__(self, settings: SimSettings, faults: Iterable[Fault], rest_faults: Iterable[RestFault]) -> None:
         self.settings = settings
         self.faults, self.rest_faults = tuple(faults), tuple(rest_faults)
+        self.begin_ns = time.monotonic_ns()
         self.world = make_world(settings)
         self.stream = Stream(self.world)
         self.listeners: dict[Key, dict[int, Connection]] = {}
@@ -87,9 +89,8 @@ class Server:
     async def pump(self) -> None:
         """Steps the world as time goes and sends what comes of it."""
         quantum = int(STEP_NS * self.settings.time_scale)
-        begin = time.monotonic_ns()
         while True:
-            elapsed = (time.monotonic_ns() - begin) * self.settings.time_scale
+            elapsed = (time.monotonic_ns() - self.begin_ns) * self.settings.time_scale
             behind = int(self.world.start_ns + elapsed - self.world.now_ns) // quantum
             if behind > MOST_STEPS:
                 self._advance(quantum * (behind - MOST_STEPS))

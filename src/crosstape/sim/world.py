@@ -35,12 +35,13 @@ class World:
         self.rows = Rows(assets, contracts)
         self.latent, self.basis = Latent(assets), Basis(len(contracts))
         self.flow = Flow(calibrate(self.rows.weights(), rate))
-        self.cascade = Cascade(self.latent.log_price, self.rng)
+        self.cascade = Cascade(self.latent.log_price, self.latent.volatility, self.rng)
         self.history = History(seed, assets, start_ns)
         self.fair = self.rows.fair_ticks(self.latent.log_price, self.basis.premium)
         self.trading = Trading(self.rows, self.fair, self.history, start_ns)
         self.index, self.mark = self._marks()
         self.cascaded_ns = start_ns
+        self.listings = 0
 
     def step(self, dt_ns: int) -> Happened:
         """Lets `dt_ns` of time pass and says what happened in it."""
@@ -67,11 +68,13 @@ class World:
         self.fair = self.rows.fair_ticks(self.latent.log_price, self.basis.premium)
         self.trading.grow(row, float(self.fair[row]), self.now_ns)
         self.index, self.mark = self._marks()
+        self.listings += 1
         return row
 
     def delist(self, row: int) -> None:
         """Ends trading: nothing happens in the row any more."""
         self.rows.alive[row] = 0.0
+        self.listings += 1
 
     def shock(self, asset: int, log_move: float) -> None:
         """Moves one asset's price at once."""
@@ -141,6 +144,9 @@ class World:
         if minute == self.trading.minutes.now:
             return
         self.trading.minutes.roll(minute)
+        expired = (self.rows.expiry_ns > 0) & (self.rows.expiry_ns <= self.now_ns) & (self.rows.alive > 0)
+        for row in np.flatnonzero(expired).tolist():
+            self.delist(row)
         premium = np.log(self.mark / self.index).tolist()
         for row, carry in enumerate(self.trading.carry):
             if carry.interval_ns:
