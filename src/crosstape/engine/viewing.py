@@ -74,18 +74,23 @@ class Viewer:
     def _catalogue(self, state: State, new_second: bool) -> Catalogue:
         known = self.known
         if known is None or known.version != state.table.version:
-            known = self.known = Catalogue(state.table)
+            known = self.describe(state)
             new_second = True
-            self.rows = Rows(
-                known.version,
-                tuple(state.table.instruments),
-                {i.id: row for row, i in enumerate(state.table.instruments) if i is not None},
-                tuple(state.table.tiers),
-                _frozen(known.alive),
-            )
             self.values = {name: _wider(v, state.rows) for name, v in self.values.items()}
         if new_second:
             known.price(state.now[:, : state.rows])
+        return known
+
+    def describe(self, state: State) -> Catalogue:
+        """Take the table as it is now."""
+        known = self.known = Catalogue(state.table)
+        self.rows = Rows(
+            known.version,
+            tuple(state.table.instruments),
+            {i.id: row for row, i in enumerate(state.table.instruments) if i is not None},
+            tuple(state.table.tiers),
+            _frozen(known.alive),
+        )
         return known
 
     def _due(self, column: Column, new_second: bool) -> bool:

@@ -73,6 +73,8 @@ def apply(state: State, source: Source, events: Any, ts: int) -> list[int]:
     """
     rows = state.table.by_market.setdefault(source.market, {})
     lost: list[int] = []
+    if len(events) > 64 and type(events[0]) is Listed:
+        state.reserve(state.rows + len(events))
     for event in events:
         if type(event) is Trade:
             row = rows.get(event.symbol)

@@ -79,7 +79,7 @@ class State:
         row, new = self.table.put(instrument)
         if new:
             if row >= self.capacity:
-                self._grow(max(row + 64, self.capacity + self.capacity // 4))
+                self.reserve(max(row + 64, self.capacity + self.capacity // 4))
             self._start_row(row)
         return row
 
@@ -112,8 +112,11 @@ class State:
         self.now[:CELL_SIZE, rows] = empty[:, None] if isinstance(rows, slice) else empty
         self.now[CELL_SIZE:, rows] = 0.0
 
-    def _grow(self, capacity: int) -> None:
+    def reserve(self, capacity: int) -> None:
+        """Room for at least this many rows, in one step."""
         old = self.capacity
+        if capacity <= old:
+            return
         for name in ("now", "depth"):
             array = getattr(self, name)
             wider = np.full((array.shape[0], capacity), np.nan)

@@ -1,0 +1,197 @@
+"""A checkpoint: the whole machine as named sections of bytes, taken right after a TICK, and back again."""
+
+from __future__ import annotations
+
+from collections.abc import Iterator, Mapping
+from typing import Any
+
+import msgspec
+import numpy as np
+from numpy.typing import NDArray
+
+from crosstape.boards.board import Ranking
+from crosstape.engine.assets import group
+from crosstape.engine.digest import Digest
+from crosstape.engine.machine import Machine
+from crosstape.engine.settings import EngineSettings
+from crosstape.model.errors import TapeError
+from crosstape.model.instrument import Instrument, fold_of
+from crosstape.state.bars import Bars
+from crosstape.state.book import Book
+from crosstape.state.source import Source
+from crosstape.state.state import FLAGS, State
+
+VERSION = 1
+# Bumped by whoever changes what a column or a figure means: a checkpoint made before then must not be continued.
+ARRAYS = ("now", "depth", *(name for name, _ in FLAGS))
+RING_ARRAYS = ("sums", "run", "part", "close", "oi", "high", "low", "top", "bottom", "part_high", "part_low")
+DERIVED = ("usual", "vol_history", "atr", "atr_bars")
+BookParts = tuple[dict[float, float], dict[float, float], int, int, bool]
+BarParts = tuple[list[float] | None, list[float] | None, dict[int, list[float]], int]
+
+
+class Rest(msgspec.Struct):
+    """Everything that is no array."""
+
+    version: int
+    seq: int
+    digest: bytes
+    number: int
+    view_second: int
+    settings: EngineSettings
+    catalogued: dict[str, int]
+    planned_ts: int
+    waiting: dict[int, int]
+    shards_used: dict[str, list[int]]
+    shards_count: dict[str, list[int]]
+    decoders: dict[str, list[int]]
+    state: dict[str, Any]
+    table: dict[str, Any]
+    instruments: list[Instrument | None]
+    sources: list[Source]
+    books: list[BookParts | None]
+    bars: list[BarParts]
+    rings: list[tuple[int, int]]
+    columns: list[str]
+    rankings: list[str]
+
+
+STATE_PARTS = ("cells", "quoted", "large_at", "late_trades", "ts", "second")
+STATE_SETS = ("dirty", "touched", "book_dirty", "depth_dirty", "open_bars")
+TABLE_PARTS = ("tiers", "shards", "gone_ts", "by_market", "free", "version")
+
+
+def save(machine: Machine) -> Iterator[tuple[str, bytes]]:
+    """Sections, one at a time so that a large machine never stands in memory twice."""
+    for name, array in _arrays(machine):
+        yield name, _pack(array)
+    yield "rest", msgspec.msgpack.encode(_rest(machine))
+
+
+def _arrays(machine: Machine) -> Iterator[tuple[str, NDArray[Any]]]:
+    state, viewer = machine.state, machine.viewer
+    for name in ARRAYS:
+        yield f"state.{name}", getattr(state, name)
+    for k, ring in enumerate(state.rings.all):
+        for name in RING_ARRAYS:
+            yield f"ring.{k}.{name}", getattr(ring, name)
+    for name in DERIVED:
+        yield f"derived.{name}", getattr(state.rings, name)
+    for name, values in viewer.values.items():
+        yield f"column.{name}", values
+    for name, ranking in viewer.rankings.items():
+        yield f"ranking.{name}.rows", ranking.rows
+        yield f"ranking.{name}.values", ranking.values
+    if viewer.known is not None:
+        yield "usd", viewer.known.usd
+
+
+def _rest(machine: Machine) -> Rest:
+    state, viewer = machine.state, machine.viewer
+    parts = {name: getattr(state, name) for name in STATE_PARTS}
+    parts |= {name: sorted(getattr(state, name)) for name in STATE_SETS}
+    table = {name: getattr(state.table, name) for name in TABLE_PARTS}
+    table["seen"] = {market: sorted(natives) for market, natives in state.table.seen.items()}
+    return Rest(
+        VERSION, machine.seq, viewer.digest.value, viewer.number, viewer.second, machine.settings,
+        machine.catalogued, machine.planned_ts, machine.waiting, machine.shards.used, machine.shards.count,
+        {name: sorted(route.decoders) for name, route in machine.routes.items()},
+        parts, table, state.table.instruments, list(state.sources.values()),
+        [None if b is None else (b.bids, b.asks, b.last, b.depth, b.synced) for b in state.books],
+        [(b.minute, b.before, b.longer, b.closed) for b in state.bars],
+        [(ring.pos, ring.filled) for ring in state.rings.all],
+        list(viewer.values), list(viewer.rankings),
+    )  # fmt: skip
+
+
+def load(machine: Machine, sections: Mapping[str, bytes]) -> None:
+    """Make a fresh machine what the saved one was; TapeError when the sections are not whole."""
+    try:
+        rest = msgspec.msgpack.decode(sections["rest"], type=Rest)
+        if rest.version != VERSION:
+            raise TapeError(f"checkpoint of kind {rest.version}; this crosstape continues kind {VERSION}")
+        _load_machine(machine, rest)
+        _load_state(machine.state, rest)
+        _load_arrays(machine.state, sections, rest)
+        _load_viewer(machine, sections, rest)
+    except (KeyError, ValueError, msgspec.MsgspecError) as error:
+        raise TapeError(f"checkpoint is not whole: {error!r}") from error
+
+
+def _load_machine(machine: Machine, rest: Rest) -> None:
+    machine.seq, machine.settings = rest.seq, rest.settings
+    machine.catalogued, machine.planned_ts, machine.waiting = rest.catalogued, rest.planned_ts, rest.waiting
+    machine.shards.used, machine.shards.count = rest.shards_used, rest.shards_count
+    machine.state.sources = {source.name: source for source in rest.sources}
+    for name, conns in rest.decoders.items():
+        route = machine.route(name)
+        for conn in conns:
+            route.decoder(conn)
+
+
+def _load_state(state: State, rest: Rest) -> None:
+    table = state.table
+    for name in TABLE_PARTS:
+        setattr(table, name, rest.table[name])
+    table.seen = {market: set(natives) for market, natives in rest.table["seen"].items()}
+    table.instruments = rest.instruments
+    table.folds = [None if i is None else fold_of(i) for i in rest.instruments]
+    for name in STATE_PARTS:
+        setattr(state, name, rest.state[name])
+    for name in STATE_SETS:
+        setattr(state, name, set(rest.state[name]))
+    state.cells = [[float(x) for x in cell] for cell in state.cells]
+    state.books = [None if parts is None else _book(parts) for parts in rest.books]
+    state.bars = [_bars(parts) for parts in rest.bars]
+
+
+def _book(parts: BookParts) -> Book:
+    book = Book()
+    book.bids, book.asks, book.last, book.depth, book.synced = parts
+    return book
+
+
+def _bars(parts: BarParts) -> Bars:
+    bars = Bars()
+    bars.minute, bars.before, bars.longer, bars.closed = parts
+    return bars
+
+
+def _load_arrays(state: State, sections: Mapping[str, bytes], rest: Rest) -> None:
+    for name in ARRAYS:
+        setattr(state, name, _unpack(sections[f"state.{name}"]))
+    for k, ring in enumerate(state.rings.all):
+        for name in RING_ARRAYS:
+            setattr(ring, name, _unpack(sections[f"ring.{k}.{name}"]))
+        ring.pos, ring.filled = rest.rings[k]
+    for name in DERIVED:
+        setattr(state.rings, name, _unpack(sections[f"derived.{name}"]))
+
+
+def _load_viewer(machine: Machine, sections: Mapping[str, bytes], rest: Rest) -> None:
+    viewer = machine.viewer
+    viewer.digest = Digest(rest.digest)
+    viewer.number, viewer.second = rest.number, rest.view_second
+    viewer.values = {name: _unpack(sections[f"column.{name}"]) for name in rest.columns}
+    for values in viewer.values.values():
+        values.flags.writeable = False
+    viewer.rankings = {
+        name: Ranking(_unpack(sections[f"ranking.{name}.rows"]), _unpack(sections[f"ranking.{name}.values"]))
+        for name in rest.rankings
+    }
+    if "usd" in sections:
+        known = viewer.describe(machine.state)
+        known.usd = _unpack(sections["usd"])
+        if viewer.values:
+            viewer.assets = group(known, viewer.values)
+
+
+def _pack(array: NDArray[Any]) -> bytes:
+    head = msgspec.json.encode((array.dtype.str, array.shape))
+    return len(head).to_bytes(4, "little") + head + array.tobytes()
+
+
+def _unpack(section: bytes) -> NDArray[Any]:
+    end = 4 + int.from_bytes(section[:4], "little")
+    dtype, shape = msgspec.json.decode(section[4:end], type=tuple[str, tuple[int, ...]])
+    return np.frombuffer(section, np.dtype(dtype), offset=end).reshape(shape).copy()
