@@ -8,7 +8,7 @@ import pytest
 from aiohttp import web
 
 from crosstape.feeds.breaker import Circuit
-from crosstape.feeds.host import retry_after_s
+from crosstape.feeds.headers import retry_after_s
 from crosstape.model.frame import Kind
 from crosstape.wire.effect import Fetch
 from crosstape.wire.request import Request

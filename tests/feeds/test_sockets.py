@@ -73,10 +73,10 @@ async def test_reconnects_after_close_abort_and_refused_handshake(server, rig, d
         await r.until(lambda: server.live and set(server.live[0].topics) == wanted)
         await server.live[0].ws.close(code=WSCloseCode.SERVICE_RESTART, message=b"deploy")
         await r.until(lambda: len(server.peers) == 2 and set(server.peers[1].topics) == wanted)
-        server.refuse_status = 403
+        server.refuse_status = 503
         server.peers[1].abort()
         await r.until(lambda: r.frames(Kind.FAILED))
-        assert r.frames(Kind.FAILED)[0][5:7] == ("connect", 403)
+        assert r.frames(Kind.FAILED)[0][5:7] == ("connect", 503)
         server.refuse_status = 0
         await r.until(lambda: len(server.peers) == 3 and set(server.peers[2].topics) == wanted)
         assert [a[2] for a in r.frames(Kind.OPEN)] == [1, 2, 3]
@@ -345,3 +345,16 @@ async def test_tls(server, rig, declare, tmp_path, monkeypatch):
         await r.until(lambda: server.live and len(server.live[0].topics) == 12)
     assert [a[6] for a in r.frames(Kind.CLOSE)] == [1000]
     await r.until(lambda: not server.live)
+
+
+async def test_a_ban_at_the_handshake_stops_every_shard(server, rig, declare):
+    server.refuse_status = 403
+    async with rig(declare(server.port), scale=600.0, silence_s=6000.0) as r:
+        r.feeds.perform([Subscribe(SOURCE, topics(1))])
+        await r.until(lambda: r.frames(Kind.FAILED))
+        at = r.frames(Kind.FAILED)[0][0]
+        server.refuse_status = 0
+        r.feeds.perform([Subscribe("mock-linear/1", topics(1))])
+        await r.until(lambda: [h.state for h in r.feeds.health()][:2] == ["banned", "banned"])
+        await r.until(lambda: len(r.frames(Kind.OPEN)) == 2)
+        assert all(a[0] - at >= 590e9 for a in r.frames(Kind.OPEN))

@@ -5,10 +5,11 @@ from __future__ import annotations
 import asyncio
 from collections.abc import Callable
 
-from picows import WSCloseCode, WSError, WSTransport
+from picows import WSCloseCode, WSError, WSHandshakeError, WSTransport
 
 from crosstape.feeds.dial import Dial
 from crosstape.feeds.failed import failed
+from crosstape.feeds.headers import header_lines
 from crosstape.feeds.link import Link
 from crosstape.feeds.settings import Ports
 from crosstape.feeds.talk import Talk
@@ -21,7 +22,8 @@ LOST = 1006
 class Connection:
     """Opens, talks, watches and closes one socket.
 
-    due   set when its lifetime is nearly over, or it has ended (so is `talk.settled`)
+    due       set when its lifetime is nearly over, or it has ended (so is `talk.settled`)
+    refused   what a server said instead of opening: status, header lines, body
     """
 
     def __init__(
@@ -40,6 +42,7 @@ class Connection:
         self.ended = False
         self.failure = ""
         self.opened_at = 0
+        self.refused: tuple[int, str, bytes] | None = None
         self._url, self._ports, self._lifetime_s = stream.url, ports, lifetime_s
         self._closing: tuple[int, str] | None = None
         self._transport: WSTransport | None = None
@@ -51,6 +54,8 @@ class Connection:
             if transport is not None:
                 await self._live(transport)
         finally:
+            if self._transport is None and self.link.conn:
+                self.link.end(LOST, b"given up while opening")
             self.ended = True
             self.talk.settled.set()
             self.due.set()
@@ -74,8 +79,12 @@ class Connection:
             transport = await dial.connect(self.link)
         except (OSError, TimeoutError, WSError, ValueError) as error:
             self.failure = f"{type(error).__name__}: {error}".strip(": ")
-            status = getattr(getattr(error, "response", None), "status", 0)
-            failed(self._ports, self.link.source, "connect", self.failure, int(status))
+            answer = error.response if isinstance(error, WSHandshakeError) else None
+            if answer is not None and isinstance(error, WSHandshakeError):
+                lines = header_lines({name.lower(): value for name, value in answer.headers.items()})
+                self.refused = (int(answer.status), lines, error.raw_body or b"")
+            status, lines, _ = self.refused or (0, "", b"")
+            failed(self._ports, self.link.source, "connect", self.failure, status, lines)
             return None
         self._transport = transport
         self.opened_at = self.link.last

@@ -3,29 +3,18 @@
 from __future__ import annotations
 
 import random
-from email.utils import parsedate_to_datetime
 from urllib.parse import urlsplit
 
 import aiohttp
 
 from crosstape.feeds.breaker import Breaker
+from crosstape.feeds.headers import header_lines, retry_after_s
 from crosstape.feeds.limiter import Crowded, Limiter
 from crosstape.feeds.settings import FeedSettings, Ports
 from crosstape.model.frame import Kind
 from crosstape.wire.request import Request
 from crosstape.wire.venue import Refusal, Venue
 
-SECOND = 1_000_000_000
-MATTER = (
-    "date",
-    "retry-after",
-    "x-bapi-limit",
-    "x-bapi-limit-reset-timestamp",
-    "x-bapi-limit-status",
-    "x-mbx-used-weight",
-    "x-mbx-used-weight-1m",
-)
-DAY_S = 86_400.0
 USED_WEIGHT = "x-mbx-used-weight-1m"
 
 
@@ -44,24 +33,6 @@ def new_session(settings: FeedSettings) -> aiohttp.ClientSession:
             sock_read=settings.read_timeout_s,
         ),
     )
-
-
-def header_lines(headers: dict[str, str]) -> str:
-    """The headers that matter, "name: value" a line."""
-    return "\n".join(f"{name}: {headers[name]}" for name in MATTER if name in headers)
-
-
-def retry_after_s(headers: dict[str, str], now: int) -> float:
-    """Seconds the answer asks us to wait, at most a day; 0 when it does not ask. A date is measured from the
-    answer's own."""
-    text = headers.get("retry-after", "").strip()
-    if text.replace(".", "", 1).isdecimal():
-        return min(float(text), DAY_S)
-    try:
-        start = parsedate_to_datetime(headers["date"]).timestamp() if "date" in headers else now / SECOND
-        return min(max(parsedate_to_datetime(text).timestamp() - start, 0.0), DAY_S)
-    except ValueError:
-        return 0.0
 
 
 class Host:

@@ -15,6 +15,11 @@ TEXT, BINARY, CONTINUATION = WSMsgType.TEXT, WSMsgType.BINARY, WSMsgType.CONTINU
 NO_CODE = 1005
 
 
+def ignore(*_: object) -> bool:
+    """Where arrivals of an ended connection go."""
+    return True
+
+
 class Link(WSListener):  # type: ignore[misc, unused-ignore]
     """One connection's listener. `answers` is called with a payload only while `outstanding` is not empty."""
 
@@ -34,7 +39,7 @@ class Link(WSListener):  # type: ignore[misc, unused-ignore]
         self.closed: tuple[int, bytes] | None = None
         self.pressed = asyncio.Event()
         self.leaving = asyncio.Event()
-        self._put = ports.intake.put
+        self._put: Callable[..., bool] = ports.intake.put
         self._now = ports.clock.now
         self._limit = ports.settings.message_bytes
         self._number = number
@@ -73,8 +78,9 @@ class Link(WSListener):  # type: ignore[misc, unused-ignore]
             transport.underlying_transport.resume_reading()
 
     def end(self, status: int, reason: bytes) -> None:
-        """The connection is gone."""
+        """The connection is gone; what the kernel still held of it is not put after its CLOSE."""
         self._put(self._now(), self.source, self.conn, Kind.CLOSE, reason, "", status)
+        self._put = ignore
 
     def _rare(self, transport: WSTransport, frame: WSFrame, kind: WSMsgType) -> None:
         self.last = self._now()

@@ -5,20 +5,28 @@ from __future__ import annotations
 import asyncio
 import itertools
 import random
-from collections.abc import Iterable
+from collections.abc import Callable, Iterable
+from functools import partial
 
 from crosstape.feeds.backoff import Backoff
 from crosstape.feeds.connection import Connection
 from crosstape.feeds.failed import failed
+from crosstape.feeds.headers import retry_after_s
 from crosstape.feeds.health import SourceHealth
 from crosstape.feeds.limiter import Crowded, Limiter
 from crosstape.feeds.link import Link
 from crosstape.feeds.settings import Ports
 from crosstape.feeds.wanted import Wanted
-from crosstape.wire.venue import Stream
+from crosstape.wire.venue import Refusal, Stream
 
 SECOND = 1_000_000_000
 OK = 1000
+
+
+def park(connections: Iterable[Connection]) -> None:
+    """A source without topics has no connection."""
+    for connection in connections:
+        connection.close(OK, "no topics")
 
 
 class Past:
@@ -38,16 +46,23 @@ class Socket:
     """The topics of one source, and a connection that carries them whenever there are any."""
 
     def __init__(
-        self, source: str, stream: Stream, ports: Ports, gate: Limiter, chance: random.Random
+        self,
+        source: str,
+        stream: Stream,
+        ports: Ports,
+        gate: Limiter,
+        refusal: Callable[[int, str, bytes], Refusal | None],
+        chance: random.Random,
     ) -> None:
         self.source = source
+        self._refusal = refusal
         self._stream, self._ports, self._gate, self._chance = stream, ports, gate, chance
         settings = ports.settings
         self._backoff = Backoff(
             chance, settings.backoff_first_s, settings.backoff_cap_s, settings.backoff_good_s
         )
-        self._wanted = Wanted(source, stream.limits, ports, self._park)
         self._live: list[Connection] = []
+        self._wanted = Wanted(source, stream.limits, ports, partial(park, self._live))
         self._numbers = itertools.count(1)
         self._past = Past()
         self._state, self._since = "idle", ports.clock.now()
@@ -90,9 +105,11 @@ class Socket:
     def health(self, crashes: int) -> SourceHealth:
         """How it is."""
         links = [c.link for c in self._live]
+        banned = self._state == "connecting" and self._gate.until > self._ports.clock.now()
+        state = "open" if any(c.open for c in self._live) else "banned" if banned else self._state
         return SourceHealth(
             source=self.source,
-            state="open" if any(c.open for c in self._live) else self._state,
+            state=state,
             since=self._since,
             reconnects=max(self._past.conn - 1, *(k.conn - 1 for k in links), 0),
             messages=self._past.messages + sum(k.messages for k in links),
@@ -124,6 +141,8 @@ class Socket:
             await fresh.due.wait()
         if fresh.ended:
             self._error = fresh.failure
+            if fresh.refused is not None:
+                self._heed(*fresh.refused)
             lived_ns = self._ports.clock.now() - fresh.opened_at if fresh.opened_at else 0
             await self._rest(lived_ns / SECOND)
 
@@ -141,6 +160,16 @@ class Socket:
         group.create_task(connection.run(), name=f"{self.source} connection").add_done_callback(retire)
         return connection
 
+    def _heed(self, status: int, headers: str, body: bytes) -> None:
+        """A handshake refused with a ban, or a date to come back: every shard of the host waits."""
+        refusal = self._refusal(status, headers, body)
+        asked = dict(line.split(": ", 1) for line in headers.splitlines())
+        ban_s = max(
+            refusal.ban_s if refusal is not None else 0.0, retry_after_s(asked, self._ports.clock.now())
+        )
+        if ban_s > 0.0:
+            self._gate.ban(ban_s)
+
     async def _rest(self, lived_s: float) -> None:
         self._backoff.lived(lived_s)
         self._enter("backoff")
@@ -148,7 +177,3 @@ class Socket:
 
     def _enter(self, state: str) -> None:
         self._state, self._since = state, self._ports.clock.now()
-
-    def _park(self) -> None:
-        for connection in self._live:
-            connection.close(OK, "no topics")

@@ -144,8 +144,9 @@ class Feeds:
         socket = self._sockets.get(source)
         if socket is None:
             stream, gate = self._streams[market_of(source)]
+            refusal = self._rest[market_of(source)].venue.refusal
             chance = random.Random(f"{self._seed}/{source}")
-            socket = self._sockets[source] = Socket(source, stream, self._ports, gate, chance)
+            socket = self._sockets[source] = Socket(source, stream, self._ports, gate, refusal, chance)
             if self._group is not None:
                 self._spawn(self._hold(socket))
         return socket
