@@ -218,3 +218,19 @@ async def test_clients_share_a_topic(running: Running) -> None:
             assert after["data"]["u"] == first["data"]["u"] + 1
         await one.some(5)
     assert not client.server.stream.topics
+
+
+async def test_activity_follows_subscriptions_unless_steady(running: Running) -> None:
+    for steady in (False, True):
+        settings = SimSettings(assets=40, rate=2000.0, steady=steady)
+        async with running(settings) as client:
+            usual = client.server.world.flow.updates_hz.copy()
+            symbols = list(client.server.stream.symbols["linear"])[:20]
+            topics = [f"{kind}.{s}" for s in symbols for kind in ("orderbook.50", "publicTrade", "tickers")]
+            async with client.socket("linear", *topics) as socket:
+                await socket.some(300)
+                hz = client.server.world.flow.updates_hz
+                rows = [client.server.stream.symbols["linear"][s] for s in symbols]
+                assert (hz[rows] > usual[rows]).all() != steady
+                others = [row for row in range(len(hz)) if row not in rows]
+                assert (hz[others] == usual[others]).all()

@@ -4,6 +4,9 @@ from collections import deque
 from collections.abc import Iterator
 from typing import Final
 
+import numpy as np
+import numpy.typing as npt
+
 from crosstape.sim.bybit import Native
 from crosstape.sim.bybit_klines import SPANS
 from crosstape.sim.bybit_topics import Book, Kline, Liquidations, Ticker, Topic, Touch, Trades
@@ -11,6 +14,7 @@ from crosstape.sim.facts import Happened, Trade
 from crosstape.sim.world import World
 
 Key = tuple[str, str]
+F64 = npt.NDArray[np.float64]
 TIMED_NS: Final = 50_000_000
 RECENT: Final = 1000
 DEPTHS: Final = ("1", "50", "200", "1000")
@@ -107,6 +111,14 @@ class Stream:
         self.listings = self.world.listings
         self.symbols = {c: self.native.rows(c) for c in self.symbols}
         self.recent += [deque(maxlen=RECENT) for _ in range(len(self.world.trading.last) - len(self.recent))]
+
+    def load(self) -> F64:
+        """How many book, trade and ticker topics each row has."""
+        load = np.zeros((3, len(self.world.trading.last)))
+        for topic in self.topics.values():
+            kind = 0 if isinstance(topic, Book) else 1 if isinstance(topic, Trades) else 2
+            load[kind, topic.row] += isinstance(topic, Book | Trades | Ticker)
+        return load
 
     def publish(self, happened: Happened) -> Iterator[tuple[Key, bytes]]:
         """Every message that one step of the world gives rise to, in order."""

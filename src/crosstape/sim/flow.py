@@ -13,22 +13,22 @@ QUIET_TICKER_HZ = 0.8
 BUSIEST_HZ = 60.0
 
 
-def expected_messages(updates: F64) -> float:
-    """Messages a second of one orderbook.50, trades and ticker topic a row, at these update rates a second."""
+def expected_messages(updates: F64, load: F64) -> float:
+    """Messages a second at these update rates; `load` counts each row's book, trade and ticker topics."""
     trades = updates * TRADES_PER_UPDATE
     clustered = TRADE_HZ * (1 - np.exp(-trades / TRADE_HZ)) * 0.8
     events = updates + trades
     books = BOOK_HZ * (1 - np.exp(-events / BOOK_HZ))
     tickers = TICKER_HZ * (1 - np.exp(-(events * 0.6 + QUIET_TICKER_HZ) / TICKER_HZ))
-    return float(np.sum(clustered + books + tickers))
+    return float(np.sum(np.stack((books, clustered, tickers)) * load))
 
 
-def calibrate(weights: F64, rate: float) -> F64:
+def calibrate(weights: F64, rate: float, load: F64) -> F64:
     """Quote updates a second of each row such that all rows together send about `rate` messages a second."""
     low, high = 1e-12, 1e6
     for _ in range(60):
         middle = np.sqrt(low * high)
-        if expected_messages(np.minimum(weights * middle, BUSIEST_HZ)) < rate:
+        if expected_messages(np.minimum(weights * middle, BUSIEST_HZ), load) < rate:
             low = middle
         else:
             high = middle
@@ -39,7 +39,7 @@ class Flow:
     """Counts of buys, sells and quote updates a row; a trade makes more of its side likely for a second or two."""
 
     def __init__(self, updates_hz: F64) -> None:
-        self.updates_hz = updates_hz
+        self.updates_hz = self.usual_hz = updates_hz
         self.excited: F64 = np.zeros((len(updates_hz), 2))
 
     @property
@@ -50,7 +50,15 @@ class Flow:
     def grow(self, updates_hz: float) -> None:
         """Room for one more contract."""
         self.updates_hz = np.append(self.updates_hz, updates_hz)
+        self.usual_hz = np.append(self.usual_hz, updates_hz)
         self.excited = np.vstack((self.excited, np.zeros((1, 2))))
+
+    def pace(self, weights: F64, rate: float, load: F64) -> None:
+        """Makes the rows that have any load send about `rate` messages a second; the others stay as usual."""
+        heard = load.sum(axis=0) > 0
+        self.updates_hz = self.usual_hz.copy()
+        if heard.any():
+            self.updates_hz[heard] = calibrate(weights[heard], rate, load[:, heard])
 
     def step(self, dt: float, lean: F64, alive: F64, rng: np.random.Generator) -> tuple[I64, I64, I64]:
         """Quote updates, buys and sells of each row in `dt` seconds; `lean` in [-1, 1] favours buys."""

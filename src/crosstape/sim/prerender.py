@@ -33,12 +33,14 @@ def keys_of(stream: Stream, category: str, topics: Sequence[str], most: int) -> 
 
 
 def render(
-    stream: Stream, keys: Sequence[Key], seconds: float, step_ms: int = 10
+    stream: Stream, keys: Sequence[Key], seconds: float, rate: float, step_ms: int = 10
 ) -> Iterator[tuple[int, Key, bytes]]:
-    """(time, key, message): first snapshots, then all that happens in `seconds` of the world's time."""
+    """(time, key, message): first snapshots, then about `rate` messages a second of the world's time."""
     for key in keys:
         if (first := stream.open(key)) is not None:
             yield stream.world.now_ns, key, first
+    world = stream.world
+    world.flow.pace(world.rows.weights(), rate, stream.load())
     for _ in range(int(seconds * 1000 / step_ms)):
         for key, message in stream.publish(stream.world.step(step_ms * 1_000_000)):
             yield stream.world.now_ns, key, message
@@ -67,6 +69,6 @@ def prerender(
     pages = {category: instrument_pages(stream, category) for category in categories}
     tickers = {c: answer(stream, "/v5/market/tickers", {"category": c}).body for c in categories}
     keys = [key for category in categories for key in keys_of(stream, category, topics, instruments)]
-    found = list(render(stream, keys, seconds))
+    found = list(render(stream, keys, seconds, rate))
     messages = [(key[0], message) for _, key, message in found]
     return Prerendered(pages, tickers, [ts for ts, _, _ in found], messages)

@@ -30,15 +30,18 @@ REFUSED: Final = Answer(403, b'{"retCode":10006,"retMsg":"access too frequent","
 
 
 class SimSettings(Struct, frozen=True, kw_only=True):
-    """`rate`: messages a second when orderbook.50, trades and tickers of every instrument are subscribed.
+    """`rate`: messages a real second over all subscribed topics, reached by scaling the activity of their rows.
 
-    `time_scale` makes simulated time run faster than real time; `rate` stays per real second. `idle_s` is the
-    silence of a client after which the venue cuts it (Bybit documents ten minutes). `start_ns` 0 means now.
+    No row gets busier than 60 quote updates a second, so a few topics send less. With `steady` activity does not
+    follow subscriptions: `rate` is then what orderbook.50, trades and tickers of every instrument would send.
+    `time_scale` makes simulated time run faster than real time. `idle_s` is the silence of a client after which
+    the venue cuts it (Bybit documents ten minutes). `start_ns` 0 means now. Times are simulated.
     """
 
     seed: int = 7
     assets: int = 200
     rate: float = 5_000.0
+    steady: bool = False
     time_scale: float = 1.0
     port: int = 0
     start_ns: int = 0
@@ -84,6 +87,7 @@ class Server:
         self.requests = Window(REST_LIMIT, REST_WINDOW_NS)
         self.opens = Window(OPEN_LIMIT, OPEN_WINDOW_NS)
         self.banned_ns = 0
+        self.paced = False
         self.rest_url = self.ws_url = ""
 
     async def pump(self) -> None:
@@ -97,6 +101,7 @@ class Server:
             for _ in range(min(behind, MOST_STEPS)):
                 self._advance(quantum)
             self._cut_idle()
+            self._pace()
             await asyncio.sleep(STEP_NS / 1e9 if behind <= 1 else 0)
 
     def _advance(self, dt_ns: int) -> None:
@@ -104,6 +109,12 @@ class Server:
             for connection in self.listeners[key].values():
                 connection.send(message)
                 self.sent += 1
+
+    def _pace(self) -> None:
+        if not self.paced and not self.settings.steady:
+            rate = self.settings.rate / self.settings.time_scale
+            self.world.flow.pace(self.world.rows.weights(), rate, self.stream.load())
+        self.paced = True
 
     def _cut_idle(self) -> None:
         oldest = self.world.now_ns - int(self.settings.idle_s * 1e9)
@@ -151,6 +162,7 @@ class Server:
         connection.heard_ns = self.world.now_ns
         replied = reply(self.stream, connection.category, connection.id, connection.held, text)
         connection.send(replied.payload)
+        self.paced &= not replied.topics
         for topic in replied.topics:
             if replied.change == "unsubscribe":
                 self._leave(connection, topic)
@@ -169,6 +181,7 @@ class Server:
             self.stream.close(key)
 
     def _forget(self, connection: Connection) -> None:
+        self.paced = False
         for topic in list(connection.held):
             self._leave(connection, topic)
         del self.connections[connection.number]

@@ -34,7 +34,7 @@ class World:
         self.rng = np.random.default_rng((seed, 0))
         self.rows = Rows(assets, contracts)
         self.latent, self.basis = Latent(assets), Basis(len(contracts))
-        self.flow = Flow(calibrate(self.rows.weights(), rate))
+        self.flow = Flow(calibrate(self.rows.weights(), rate, np.ones((3, len(contracts)))))
         self.cascade = Cascade(self.latent.log_price, self.latent.volatility, self.rng)
         self.history = History(seed, assets, start_ns)
         self.fair = self.rows.fair_ticks(self.latent.log_price, self.basis.premium)
