@@ -150,8 +150,8 @@ class Server:
         try:
             async for message in websocket:
                 if message.type in (WSMsgType.TEXT, WSMsgType.BINARY):
-                    data = message.data
-                    self.hear(connection, data.encode() if isinstance(data, str) else data)
+                    said = message.data
+                    self.hear(connection, said.encode() if isinstance(said, str) else said)
         finally:
             self._forget(connection)
             writer.cancel()
