@@ -22,6 +22,7 @@ from crosstape.state.source import Source
 from crosstape.state.state import FLAGS, State
 
 VERSION = 1
+PART_BYTES = 4 << 20
 # Bumped by whoever changes what a column or a figure means: a checkpoint made before then must not be continued.
 ARRAYS = ("now", "depth", *(name for name, _ in FLAGS))
 RING_ARRAYS = ("sums", "run", "part", "close", "oi", "high", "low", "top", "bottom", "part_high", "part_low")
@@ -64,7 +65,7 @@ TABLE_PARTS = ("tiers", "shards", "gone_ts", "by_market", "free", "version")
 def save(machine: Machine) -> Iterator[tuple[str, bytes]]:
     """Sections, one at a time so that a large machine never stands in memory twice."""
     for name, array in _arrays(machine):
-        yield name, _pack(array)
+        yield from _packed(name, array)
     yield "rest", msgspec.msgpack.encode(_rest(machine))
 
 
@@ -159,39 +160,48 @@ def _bars(parts: BarParts) -> Bars:
 
 def _load_arrays(state: State, sections: Mapping[str, bytes], rest: Rest) -> None:
     for name in ARRAYS:
-        setattr(state, name, _unpack(sections[f"state.{name}"]))
+        setattr(state, name, _array(sections, f"state.{name}"))
     for k, ring in enumerate(state.rings.all):
         for name in RING_ARRAYS:
-            setattr(ring, name, _unpack(sections[f"ring.{k}.{name}"]))
+            setattr(ring, name, _array(sections, f"ring.{k}.{name}"))
         ring.pos, ring.filled = rest.rings[k]
     for name in DERIVED:
-        setattr(state.rings, name, _unpack(sections[f"derived.{name}"]))
+        setattr(state.rings, name, _array(sections, f"derived.{name}"))
 
 
 def _load_viewer(machine: Machine, sections: Mapping[str, bytes], rest: Rest) -> None:
     viewer = machine.viewer
     viewer.digest = Digest(rest.digest)
     viewer.number, viewer.second = rest.number, rest.view_second
-    viewer.values = {name: _unpack(sections[f"column.{name}"]) for name in rest.columns}
+    viewer.values = {name: _array(sections, f"column.{name}") for name in rest.columns}
     for values in viewer.values.values():
         values.flags.writeable = False
     viewer.rankings = {
-        name: Ranking(_unpack(sections[f"ranking.{name}.rows"]), _unpack(sections[f"ranking.{name}.values"]))
+        name: Ranking(_array(sections, f"ranking.{name}.rows"), _array(sections, f"ranking.{name}.values"))
         for name in rest.rankings
     }
     if "usd" in sections:
         known = viewer.describe(machine.state)
-        known.usd = _unpack(sections["usd"])
+        known.usd = _array(sections, "usd")
         if viewer.values:
             viewer.assets = group(known, viewer.values)
 
 
-def _pack(array: NDArray[Any]) -> bytes:
+def _packed(name: str, array: NDArray[Any]) -> Iterator[tuple[str, bytes]]:
+    """An array as sections of at most some megabytes, so that copying one never blocks the loop for long."""
     head = msgspec.json.encode((array.dtype.str, array.shape))
-    return len(head).to_bytes(4, "little") + head + array.tobytes()
+    yield name, head
+    flat = np.ascontiguousarray(array).reshape(-1)
+    step = PART_BYTES // array.dtype.itemsize
+    for i, start in enumerate(range(0, flat.size, step)):
+        yield f"{name}#{i}", flat[start : start + step].tobytes()
 
 
-def _unpack(section: bytes) -> NDArray[Any]:
-    end = 4 + int.from_bytes(section[:4], "little")
-    dtype, shape = msgspec.json.decode(section[4:end], type=tuple[str, tuple[int, ...]])
-    return np.frombuffer(section, np.dtype(dtype), offset=end).reshape(shape).copy()
+def _array(sections: Mapping[str, bytes], name: str) -> NDArray[Any]:
+    dtype, shape = msgspec.json.decode(sections[name], type=tuple[str, tuple[int, ...]])
+    array = np.empty(shape, np.dtype(dtype))
+    flat = array.reshape(-1)
+    step = PART_BYTES // array.dtype.itemsize
+    for i, start in enumerate(range(0, flat.size, step)):
+        flat[start : start + step] = np.frombuffer(sections[f"{name}#{i}"], array.dtype)
+    return array

@@ -11,6 +11,7 @@ from crosstape.state.fields import ASK, BID, INDEX
 from crosstape.state.table import Table
 
 F64 = NDArray[np.float64]
+EXPIRING = (InstrumentKind.FUTURE, InstrumentKind.OPTION)
 DOLLARS = ("USDT", "USDC", "USDE", "FDUSD", "DAI", "USD1", "TUSD")
 
 
@@ -21,7 +22,10 @@ class Catalogue:
     def __init__(self, table: Table) -> None:
         self.version = table.version
         instruments = table.instruments
-        self.expiry_s = np.array([_seconds(i, "expiry_ts") for i in instruments])
+        # A perp's delivery time is its delisting: it has a basis, but none that is earned by then.
+        self.expiry_s = np.array(
+            [_seconds(i, "expiry_ts") if i is not None and i.kind in EXPIRING else np.nan for i in instruments]
+        )
         self.listed_s = np.array([_seconds(i, "listed_ts") for i in instruments])
         self.quotes = sorted({i.quote for i in instruments if i is not None and i.quote})
         code = {quote: n for n, quote in enumerate(self.quotes)}

@@ -18,9 +18,7 @@ def builtin() -> tuple[Instrument, ...]:
     perps = [_linear(f"{coin}USDT", coin, 1.0) for coin in majors]
     perps += [_linear(f"{native}USDT", base, 1000.0) for native, base in _SCALED]
     inverse = [
-        Instrument(
-            "bybit-inverse", f"{c}USD", InstrumentKind.PERP, c, "USD", c, inverse=True, described=False
-        )
+        Instrument("bybit-inverse", f"{c}USD", InstrumentKind.PERP, c, "USD", c, inverse=True, described=False)
         for c in _INVERSE
     ]
     spot = [

@@ -43,7 +43,7 @@ class _Row(msgspec.Struct, rename="camel"):
 
 class _Rows(msgspec.Struct, rename="camel"):
     list: Sequence[_Row]
-    next_page_cursor: str = ""
+    next_page_cursor: str | None = ""
 
 
 class _Tickers(msgspec.Struct):

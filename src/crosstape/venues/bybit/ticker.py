@@ -20,8 +20,9 @@ class TickerRow(msgspec.Struct, gc=False, rename="camel"):
     single_open_interest: str = ""
     turnover24h: str = ""
     volume24h: str = ""
-    high_price24h: str = ""
-    low_price24h: str = ""
+    # Named by hand: the renaming would capitalise the h behind the digits.
+    high_price24h: str = msgspec.field(name="highPrice24h", default="")
+    low_price24h: str = msgspec.field(name="lowPrice24h", default="")
     price24h_pcnt: str = ""
     funding_rate: str = ""
     funding_interval_hour: str = ""

@@ -1,0 +1,172 @@
+"""The configuration: one frozen Struct out of defaults, a TOML file and the environment."""
+
+from __future__ import annotations
+
+import difflib
+import os
+import tomllib
+from collections.abc import Mapping
+from pathlib import Path
+from typing import Any, get_args, get_origin, get_type_hints
+
+import msgspec
+
+from crosstape.api.settings import ApiSettings
+from crosstape.engine.settings import EngineSettings
+from crosstape.feeds.settings import FeedSettings
+from crosstape.model.errors import ConfigError
+
+PREFIX = "CROSSTAPE_"
+HIDDEN = "•••"
+SECRET_WORDS = ("secret", "password", "token", "private", "passphrase")
+
+
+class TapeSettings(msgspec.Struct, frozen=True):
+    """Recording. `folder` empty = "tape" in the data folder."""
+
+    record: bool = True
+    folder: str = ""
+    retention_gb: float = 20.0
+    segment_minutes: float = 5.0
+    segment_mb: int = 256
+    segment_frames: int = 2_000_000
+    checkpoints: bool = True
+
+
+class DemoSettings(msgspec.Struct, frozen=True):
+    """The simulated world of `crosstape demo`."""
+
+    seed: int = 7
+    assets: int = 200
+    rate: float = 3_000.0
+    time_scale: float = 1.0
+
+
+class VenueSettings(msgspec.Struct, frozen=True):
+    """One venue. Empty addresses = the venue's own; `testnet` is a host to use instead of the main one."""
+
+    enabled: bool = True
+    rest: str = ""
+    stream: str = ""
+    markets: tuple[str, ...] = ()
+
+
+class LedgerSettings(msgspec.Struct, frozen=True):
+    """Where the ledger is: a SQLAlchemy address; empty = SQLite in the data folder."""
+
+    url: str = ""
+
+
+class Config(msgspec.Struct, frozen=True):
+    """Everything that can be set; `crosstape config show` prints it with where each value came from."""
+
+    data: str = "~/.local/share/crosstape"
+    log_level: str = "info"
+    log_json: bool = False
+    engine: EngineSettings = EngineSettings()
+    feeds: FeedSettings = FeedSettings()
+    api: ApiSettings = ApiSettings()
+    tape: TapeSettings = TapeSettings()
+    demo: DemoSettings = DemoSettings()
+    ledger: LedgerSettings = LedgerSettings()
+    venues: dict[str, VenueSettings] = {}
+
+    @property
+    def folder(self) -> Path:
+        """The data folder."""
+        return Path(self.data).expanduser()
+
+    @property
+    def tape_folder(self) -> Path:
+        """Where the tape is."""
+        return Path(self.tape.folder).expanduser() if self.tape.folder else self.folder / "tape"
+
+    @property
+    def ledger_url(self) -> str:
+        """Where the ledger is."""
+        return self.ledger.url or f"sqlite:///{self.folder / 'ledger.db'}"
+
+
+def load(path: Path | None = None, environment: Mapping[str, str] | None = None) -> Config:
+    """Defaults, then the file (default: `crosstape.toml` here, if there is one), then CROSSTAPE_A__B variables.
+
+    ConfigError names the key, and for an unknown one the nearest that exists.
+    """
+    values = _read(path)
+    for name, text in (os.environ if environment is None else environment).items():
+        if name.startswith(PREFIX) and name != f"{PREFIX}CONFIG":
+            _set(values, name.removeprefix(PREFIX).lower().split("__"), text, name)
+    _known(values, Config, "")
+    try:
+        return msgspec.convert(values, Config, strict=False)
+    except msgspec.ValidationError as error:
+        raise ConfigError(_plain(str(error))) from error
+
+
+def _read(path: Path | None) -> dict[str, Any]:
+    chosen = path or Path(os.environ.get(f"{PREFIX}CONFIG", "crosstape.toml"))
+    if not chosen.exists():
+        if path is not None or f"{PREFIX}CONFIG" in os.environ:
+            raise ConfigError(f"no configuration file at {chosen}")
+        return {}
+    try:
+        return tomllib.loads(chosen.read_text("utf-8"))
+    except (tomllib.TOMLDecodeError, UnicodeDecodeError) as error:
+        raise ConfigError(f"{chosen}: {error}") from error
+
+
+def _set(values: dict[str, Any], keys: list[str], text: str, name: str) -> None:
+    for key in keys[:-1]:
+        values = values.setdefault(key, {})
+        if not isinstance(values, dict):
+            raise ConfigError(f"{name}: {key} is no section")
+    values[keys[-1]] = [part.strip() for part in text.split(",")] if "," in text else text
+
+
+def _known(values: Any, kind: Any, where: str) -> None:
+    """Refuse keys that the Struct does not have, all the way down."""
+    if not isinstance(values, dict):
+        return
+    if get_origin(kind) is dict:
+        for key, value in values.items():
+            _known(value, get_args(kind)[1], f"{where}{key}.")
+        return
+    if not (isinstance(kind, type) and issubclass(kind, msgspec.Struct)):
+        return
+    hints = get_type_hints(kind)
+    for key, value in values.items():
+        if key not in hints:
+            near = difflib.get_close_matches(key, hints, 1, 0.5)
+            hint = f"; did you mean {where}{near[0]}?" if near else f"; allowed: {', '.join(hints)}"
+            raise ConfigError(f"unknown key {where}{key}{hint}")
+        _known(value, hints[key], f"{where}{key}.")
+
+
+def _plain(message: str) -> str:
+    """msgspec's "Expected `int`, got `str` - at `$.api.port`" as "api.port: expected int, got str"."""
+    what, _, where = message.partition(" - at ")
+    key = where.strip("`").removeprefix("$.")
+    return f"{key}: {what[:1].lower()}{what[1:]}".replace("`", "") if key else message
+
+
+def shown(config: Config) -> dict[str, Any]:
+    """The configuration as plain values, secrets hidden."""
+    plain: dict[str, Any] = msgspec.to_builtins(config)
+    return _hide(plain)
+
+
+def _hide(values: dict[str, Any]) -> dict[str, Any]:
+    out = {}
+    for key, value in values.items():
+        if isinstance(value, dict):
+            out[key] = _hide(value)
+        elif isinstance(value, str) and value and _secret(key, value):
+            out[key] = HIDDEN
+        else:
+            out[key] = value
+    return out
+
+
+def _secret(key: str, value: str) -> bool:
+    """A secret by its name, or an address that carries a password."""
+    return any(word in key for word in SECRET_WORDS) or ("://" in value and "@" in value)
