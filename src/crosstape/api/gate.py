@@ -1,0 +1,115 @@
+"""In front of everything: hosts, origins, keys, security headers, and answers that are encoded already."""
+
+from __future__ import annotations
+
+from collections.abc import Awaitable, Callable, Mapping, MutableMapping
+from typing import Any
+
+from crosstape.api.errors import ApiError
+from crosstape.api.hub import Hub
+from crosstape.api.keys import Keys, check_host, origin_allowed
+from crosstape.api.routes import ROUTES
+from crosstape.api.settings import ApiSettings
+
+Scope = MutableMapping[str, Any]
+Receive = Callable[[], Awaitable[Any]]
+Send = Callable[[Any], Awaitable[None]]
+Asgi = Callable[[Any, Any, Any], Awaitable[None]]
+CSP = b"default-src 'self'; base-uri 'none'; form-action 'none'; frame-ancestors 'none'"
+SECURITY: tuple[tuple[bytes, bytes], ...] = (
+    (b"x-content-type-options", b"nosniff"),
+    (b"x-frame-options", b"DENY"),
+    (b"referrer-policy", b"no-referrer"),
+    (b"cross-origin-resource-policy", b"same-origin"),
+    (b"content-security-policy", CSP),
+    (b"cache-control", b"no-store"),
+)
+OPEN = frozenset(r.path for r in ROUTES if r.role is None) | {"/", "/schema", "/schema/openapi.json"}
+ALLOW_HEADERS = b"authorization, x-api-key, content-type"
+
+
+class Gate:
+    """The outermost ASGI application."""
+
+    def __init__(self, rest: Asgi, sockets: Asgi, keys: Keys, hub: Hub, settings: ApiSettings) -> None:
+        self._rest, self._sockets, self._keys = rest, sockets, keys
+        self._hub, self._settings = hub, settings
+        self._origins = frozenset(origin.encode() for origin in settings.cors_origins)
+
+    async def __call__(self, scope: Scope, receive: Receive, send: Send) -> None:
+        """One connection."""
+        if scope["type"] == "http":
+            await self._http(scope, receive, send)
+        elif scope["type"] == "websocket":
+            await self._sockets(scope, receive, send)
+        else:
+            await self._rest(scope, receive, send)
+
+    async def _http(self, scope: Scope, receive: Receive, send: Send) -> None:
+        headers = dict(scope["headers"])
+        extra = self._extra(headers)
+        try:
+            check_host(headers, self._settings)
+            if scope["method"] == "OPTIONS" and b"access-control-request-method" in headers:
+                return await self._preflight(headers, extra, send)
+            self._check_body(headers)
+            if not _is_open(scope["path"]):
+                scope["crosstape.caller"] = await self._keys.caller(headers)
+            if scope["method"] != "GET" and not origin_allowed(headers, self._settings):
+                raise ApiError(403, "wrong_origin", "this origin is not allowed", "origin", "cors_origins")
+        except ApiError as error:
+            return await respond(send, error.status, error.body, extra)
+        if scope["method"] == "GET":
+            kept = self._hub.answers.get((scope["path"].encode(), scope["query_string"]))
+            if kept is not None:
+                return await respond(send, 200, kept[1], extra, kept[0])
+
+        async def decorated(message: Any) -> None:
+            if message["type"] == "http.response.start":
+                message = {**message, "headers": [*message.get("headers", ()), *extra]}
+            await send(message)
+
+        await self._rest(scope, receive, decorated)
+
+    def _check_body(self, headers: Mapping[bytes, bytes]) -> None:
+        length = headers.get(b"content-length", b"0")
+        most = self._settings.max_body
+        if length.isdigit() and int(length[:20]) > most:
+            raise ApiError(413, "too_large", f"a body of {most} bytes at most is taken", "body", f"{most} bytes")
+
+    def _extra(self, headers: Mapping[bytes, bytes]) -> list[tuple[bytes, bytes]]:
+        extra = list(SECURITY)
+        if self._origins:
+            extra.append((b"vary", b"origin"))
+            origin = headers.get(b"origin", b"")
+            if origin in self._origins:
+                extra.append((b"access-control-allow-origin", origin))
+        return extra
+
+    async def _preflight(
+        self, headers: Mapping[bytes, bytes], extra: list[tuple[bytes, bytes]], send: Send
+    ) -> None:
+        if headers.get(b"origin", b"") not in self._origins:
+            error = ApiError(403, "wrong_origin", "this origin is not allowed", "origin", "cors_origins")
+            return await respond(send, 403, error.body, extra)
+        allow = [
+            (b"access-control-allow-methods", b"GET, PUT"),
+            (b"access-control-allow-headers", ALLOW_HEADERS),
+            (b"access-control-max-age", b"600"),
+        ]
+        await respond(send, 204, b"", [*extra, *allow])
+
+
+def _is_open(path: str) -> bool:
+    return path in OPEN or path.startswith("/static/")
+
+
+async def respond(
+    send: Send, status: int, body: bytes, extra: list[tuple[bytes, bytes]], kind: bytes = b"application/json"
+) -> None:
+    """A whole HTTP answer."""
+    headers = [(b"content-type", kind), (b"content-length", str(len(body)).encode()), *extra]
+    if status == 401:
+        headers.append((b"www-authenticate", b"Bearer"))
+    await send({"type": "http.response.start", "status": status, "headers": headers})
+    await send({"type": "http.response.body", "body": body})

@@ -1,0 +1,106 @@
+"""What the API needs of others, as protocols and plain values that `app` fills."""
+
+from __future__ import annotations
+
+from enum import IntEnum
+from typing import Any, Protocol
+
+import msgspec
+
+
+class Role(IntEnum):
+    """What a key may do; a higher role may do all that a lower one may."""
+
+    VIEWER = 1
+    TRADER = 2
+    ADMIN = 3
+
+
+class SourceStatus(msgspec.Struct, frozen=True):
+    """One socket or poll as the feeds see it; `state`: idle connecting open backoff banned; `since` ns."""
+
+    source: str
+    state: str
+    since: int = 0
+    reconnects: int = 0
+    messages: int = 0
+    bytes: int = 0
+    topics: int = 0
+    crashes: int = 0
+    last_error: str = ""
+
+
+class HostStatus(msgspec.Struct, frozen=True):
+    """One budget of one host, and its circuit breaker."""
+
+    venue: str
+    host: str
+    what: str
+    used: float
+    limit: float
+    waiting: int = 0
+    refused: int = 0
+    until: int = 0
+    bans: int = 0
+    circuit: str = "closed"
+    opened: int = 0
+
+
+class TapeStatus(msgspec.Struct, frozen=True):
+    """The recording: `failed` says why it ended; `lost` frames were never written."""
+
+    recording: bool = False
+    folder: str = ""
+    bytes: int = 0
+    segments: int = 0
+    failed: str = ""
+    lost: int = 0
+
+
+class OperationsStatus(msgspec.Struct, frozen=True):
+    """How the process is doing. NaN = not measured.
+
+    tick_ms_p50 … p99   length of the engine's ticks; loop_lag_ms_*: how late the event loop is
+    intake_waiting      arrivals not folded yet
+    cpu_percent         of one core
+    """
+
+    version: str = ""
+    uptime_s: float = float("nan")
+    memory_bytes: int = 0
+    memory_percent: float = float("nan")
+    cpu_percent: float = float("nan")
+    loop_lag_ms_p50: float = float("nan")
+    loop_lag_ms_p99: float = float("nan")
+    tick_ms_p50: float = float("nan")
+    tick_ms_p99: float = float("nan")
+    intake_waiting: int = 0
+    intake_limit: int = 0
+    frames_per_s: float = float("nan")
+    sources: tuple[SourceStatus, ...] = ()
+    hosts: tuple[HostStatus, ...] = ()
+    tape: TapeStatus = TapeStatus()
+
+
+class Operations(Protocol):
+    """Who knows how the process is doing; called at most ten times a second, on the loop."""
+
+    def status(self) -> OperationsStatus:
+        """As of now."""
+        ...
+
+
+class Ledger(Protocol):
+    """Who keeps preferences and keys. Called in a thread; StoreError becomes a 503."""
+
+    def prefs_get(self, user: str) -> dict[str, Any]:
+        """What this user saved; empty when nothing."""
+        ...
+
+    def prefs_put(self, user: str, prefs: dict[str, Any]) -> None:
+        """Replace what this user saved."""
+        ...
+
+    def key_role(self, key: str) -> str | None:
+        """ "viewer", "trader" or "admin"; None for a key that is unknown or revoked."""
+        ...

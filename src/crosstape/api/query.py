@@ -1,0 +1,196 @@
+"""Query parameters: declared as structs, parsed strictly, documented from the same declaration."""
+
+from __future__ import annotations
+
+import re
+from collections.abc import Iterable
+from typing import Annotated, Any, Literal, TypeVar
+from urllib.parse import parse_qsl
+
+import msgspec
+from msgspec import Meta
+
+from crosstape.api.errors import ApiError, bad, nearest
+from crosstape.model import quality
+
+Q = TypeVar("Q", bound="Query")
+MAX_QUERY = 8_192
+_AT = re.compile(r" - at `\$\.(\w+)`")
+
+Text = Annotated[str, Meta(max_length=200)]
+Rank = Annotated[int, Meta(ge=0, le=1_000_000)]
+Money = Annotated[float, Meta(ge=0)]
+Millis = Annotated[int, Meta(ge=0, le=10_000_000_000_000)]
+
+
+class Query(msgspec.Struct, frozen=True, forbid_unknown_fields=True):
+    """No parameters. Fields of the structs below are parameters; their docs are in `PARAMETERS`."""
+
+
+class Formatted(Query, frozen=True):
+    """Tables."""
+
+    format: Literal["json", "csv"] = "json"
+
+
+class Paged(Formatted, frozen=True):
+    """A page of a table; limit 0 = the configured page."""
+
+    limit: Rank = 0
+    offset: Rank = 0
+
+
+class Filtered(Paged, frozen=True):
+    """Which instruments."""
+
+    market: Text = ""
+    venue: Text = ""
+    kind: Text = ""
+    base: Text = ""
+    quote: Text = ""
+    tier: Text = ""
+    q: Text = ""
+    min_turnover_usd: Money = 0.0
+    quality_not: Text = ""
+
+
+class Listed(Filtered, frozen=True):
+    """Instruments with columns, sorted."""
+
+    sort: Text = "-turnover_usd_24h"
+    fields: Annotated[str, Meta(max_length=4_000)] = ""
+
+
+class Ranked(Filtered, frozen=True):
+    """A board; its order is its own."""
+
+    fields: Annotated[str, Meta(max_length=4_000)] = ""
+
+
+class OfAssets(Paged, frozen=True):
+    """Assets."""
+
+    q: Text = ""
+    sort: Text = "-turnover_usd_24h"
+
+
+class OneAsset(Formatted, frozen=True):
+    """An asset's instruments."""
+
+    fields: Annotated[str, Meta(max_length=4_000)] = ""
+
+
+class Recent(Formatted, frozen=True):
+    """The newest of something."""
+
+    limit: Rank = 0
+    since_ms: Millis = 0
+
+
+class Bars(Recent, frozen=True):
+    """Candles."""
+
+    tf: Text = "1m"
+
+
+class Sampled(Recent, frozen=True):
+    """Series."""
+
+    fields: Annotated[str, Meta(max_length=4_000)] = ""
+
+
+class Deep(Query, frozen=True):
+    """A book."""
+
+    depth: Annotated[int, Meta(ge=1, le=200)] = 50
+
+
+class Liquidated(Recent, frozen=True):
+    """Liquidations."""
+
+    id: Text = ""
+    market: Text = ""
+    side: Literal["", "BUY", "SELL"] = ""
+    min_usd: Money = 0.0
+
+
+class Described(Query, frozen=True):
+    """Columns."""
+
+    q: Text = ""
+
+
+PARAMETERS: dict[str, str] = {
+    "format": "json, or csv with the same rows",
+    "limit": "rows at most; 0 = the default",
+    "offset": "rows to skip",
+    "market": "markets, comma-separated: bybit-linear,bybit-spot",
+    "venue": "venues, comma-separated",
+    "kind": "SPOT, PERP, FUTURE, OPTION; comma-separated",
+    "base": "base assets, comma-separated",
+    "quote": "quote currencies, comma-separated",
+    "tier": "A, B or C; comma-separated",
+    "q": "search: every word must occur in the name",
+    "min_turnover_usd": "least turnover in 24 h, dollars; rows of unknown turnover are left out",
+    "quality_not": "leave out rows with any of these quality flags, comma-separated: GAP,CROSSED",
+    "sort": "a column, id, symbol or base; a leading - sorts descending; unknown values come last",
+    "fields": "columns, comma-separated; all = every one",
+    "since_ms": "only later than this, ms since the epoch",
+    "tf": "timeframe: 1m 3m 5m 15m 30m 1h 2h 4h 6h 12h 1d",
+    "depth": "levels a side",
+    "id": "instrument id",
+    "side": "side of the forced order: SELL closed a long",
+    "min_usd": "least value in dollars",
+}
+
+
+def parse(kind: type[Q], raw: bytes) -> Q:
+    """The query string as a struct; errors name the parameter and what is allowed."""
+    if len(raw) > MAX_QUERY:
+        raise ApiError(414, "too_long", f"the query string is longer than {MAX_QUERY} bytes")
+    given: dict[str, str] = {}
+    try:
+        pairs = parse_qsl(raw.decode("ascii"), keep_blank_values=True, errors="strict", max_num_fields=64)
+    except ValueError as error:
+        raise bad("", "the query string cannot be read", "percent-encoded UTF-8, at most 64 parameters") from error
+    for name, value in pairs:
+        if name not in kind.__struct_fields__:
+            raise _stranger(name, kind.__struct_fields__)
+        if name in given:
+            raise bad(name, "given more than once", "once; several values are comma-separated")
+        given[name] = value
+    try:
+        return msgspec.convert(given, kind, strict=False)
+    except msgspec.ValidationError as error:
+        raise _invalid(str(error), given) from error
+
+
+def _stranger(name: str, fields: Iterable[str]) -> ApiError:
+    close = nearest(name, fields)
+    hint = f"; did you mean {close[0]}?" if close else ""
+    return ApiError(400, "unknown_parameter", f"no parameter {name[:60]!r} here{hint}", name[:60],
+                    ", ".join(fields) or "none")  # fmt: skip
+
+
+def _invalid(message: str, given: dict[str, Any]) -> ApiError:
+    at = _AT.search(message)
+    name = at.group(1) if at else ""
+    expected = _AT.sub("", message)
+    allowed = expected.removeprefix("Expected ").replace("`", "")
+    if expected.startswith("Invalid enum value"):
+        allowed = PARAMETERS.get(name, "")
+    return bad(name, f"{given.get(name, '')[:100]!r} is not allowed", allowed)
+
+
+def words(text: str) -> tuple[str, ...]:
+    """Comma-separated words, without empty ones, each once."""
+    return tuple(dict.fromkeys(word for part in text.split(",") if (word := part.strip())))
+
+
+def flags(parameter: str, text: str) -> int:
+    """Quality flags by name."""
+    try:
+        return quality.parse(text)
+    except ValueError as error:
+        message, _, allowed = str(error).partition("; allowed: ")
+        raise bad(parameter, message, allowed) from error

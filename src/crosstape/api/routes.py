@@ -1,0 +1,96 @@
+"""The route table: an endpoint is a function and a row."""
+
+from __future__ import annotations
+
+from collections.abc import Awaitable, Callable
+from typing import Any
+
+import msgspec
+
+from crosstape.api import routes_events, routes_markets, routes_system
+from crosstape.api.context import Answer, Ask, Context
+from crosstape.api.ports import Role
+from crosstape.api.query import (
+    Bars,
+    Deep,
+    Described,
+    Filtered,
+    Liquidated,
+    Listed,
+    OfAssets,
+    OneAsset,
+    Query,
+    Ranked,
+    Recent,
+    Sampled,
+)
+
+Endpoint = Callable[[Context, Ask[Any]], Awaitable[Answer]]
+V1 = "/api/v1"
+
+
+class Route(msgspec.Struct, frozen=True):
+    """path     one {variable} at most; it may contain slashes
+    kept     its answer holds until the next view, whoever asks
+    role     the least a caller needs; None = open without a key
+    also     answers besides 200 and the ones every endpoint may give
+    """
+
+    path: str
+    call: Endpoint
+    query: type[Query] = Query
+    method: str = "GET"
+    kept: bool = False
+    role: Role | None = Role.VIEWER
+    also: tuple[int, ...] = ()
+
+    @property
+    def prefix(self) -> str:
+        """In front of the variable."""
+        return self.path.partition("{")[0]
+
+    @property
+    def variable(self) -> str:
+        """The variable's name, or ""."""
+        return self.path.partition("{")[2].partition("}")[0]
+
+    @property
+    def suffix(self) -> str:
+        """Behind the variable."""
+        return self.path.partition("}")[2]
+
+
+ROUTES: tuple[Route, ...] = (
+    Route("/health", routes_system.health, role=None),
+    Route("/ready", routes_system.ready, role=None, also=(503,)),
+    Route(f"{V1}/status", routes_system.status, kept=True),
+    Route(f"{V1}/venues", routes_system.venues, kept=True),
+    Route(f"{V1}/columns", routes_markets.columns, Described, kept=True),
+    Route(f"{V1}/instruments", routes_markets.instruments, Filtered, kept=True),
+    Route(f"{V1}/markets", routes_markets.markets, Listed, kept=True),
+    Route(f"{V1}/markets/{{id}}", routes_markets.market, kept=True, also=(404,)),
+    Route(f"{V1}/markets/{{id}}/book", routes_events.book, Deep, also=(404,)),
+    Route(f"{V1}/markets/{{id}}/trades", routes_events.trades, Recent, kept=True, also=(404,)),
+    Route(f"{V1}/markets/{{id}}/candles", routes_events.candles, Bars, kept=True, also=(404,)),
+    Route(f"{V1}/markets/{{id}}/series", routes_events.series, Sampled, kept=True, also=(404,)),
+    Route(f"{V1}/boards", routes_markets.boards, kept=True),
+    Route(f"{V1}/boards/{{name}}", routes_markets.board, Ranked, kept=True, also=(404,)),
+    Route(f"{V1}/leaderboards/{{name}}", routes_markets.board, Ranked, kept=True, also=(404,)),
+    Route(f"{V1}/assets", routes_markets.assets, OfAssets, kept=True),
+    Route(f"{V1}/assets/{{asset}}", routes_markets.asset, OneAsset, kept=True, also=(404,)),
+    Route(f"{V1}/liquidations", routes_events.liquidations, Liquidated, kept=True, also=(404,)),
+    Route(f"{V1}/prefs", routes_system.prefs),
+    Route(f"{V1}/prefs", routes_system.put_prefs, method="PUT", also=(413,)),
+)
+
+
+def matching(method: str, prefix: str, rest: str, known: Callable[[str], bool]) -> tuple[Route, str] | None:
+    """The route below a prefix, and its variable. A name that is known whole wins over one with a suffix."""
+    below = [route for route in ROUTES if route.prefix == prefix and route.variable and route.method == method]
+    plain = [route for route in below if not route.suffix]
+    if plain and known(rest):
+        return plain[0], rest
+    for route in below:
+        if route.suffix and rest.endswith(route.suffix) and len(rest) > len(route.suffix):
+            return route, rest.removesuffix(route.suffix)
+    return (plain[0], rest) if plain else None
