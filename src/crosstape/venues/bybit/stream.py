@@ -94,8 +94,8 @@ def decode(payload: bytes) -> Sequence[AnyEvent | Effect]:
     """One socket message -> the events it carries; none for acks, pongs and topics we do not take."""
     try:
         # The topic leads in nearly every message; only the others pay for a look inside first.
-        read = _READERS.get(payload[10:14])
-        if read is None or not payload.startswith(b'{"topic":"'):
+        read = _LEADING.get(payload[:14])
+        if read is None:
             read = _READERS.get(_envelope.decode(payload).topic[:4].encode())
         return read(payload) if read is not None else ()
     except (msgspec.MsgspecError, ValueError, OverflowError) as error:
@@ -103,10 +103,11 @@ def decode(payload: bytes) -> Sequence[AnyEvent | Effect]:
 
 
 def _read_trades(payload: bytes) -> list[Trade]:
-    return [
-        Trade(t.symbol, t.ts * MS, t.price, t.size, _TAKER[t.side], t.id, t.block)
-        for t in _trades.decode(payload).data
-    ]
+    trades = []
+    # Mostly one trade a message: a comprehension's own frame would cost more than the loop.
+    for t in _trades.decode(payload).data:
+        trades.append(Trade(t.symbol, t.ts * MS, t.price, t.size, _TAKER[t.side], t.id, t.block))
+    return trades
 
 
 def _read_book(payload: bytes) -> tuple[Quote | BookSnapshot | BookDelta]:
@@ -149,6 +150,7 @@ _READERS: dict[bytes, Callable[[bytes], Sequence[AnyEvent]]] = {
     b"tick": _read_ticker,
     b"allL": _read_liquidations,
 }
+_LEADING = {b'{"topic":"' + topic: read for topic, read in _READERS.items()}
 
 
 def subscribe(topics: Sequence[str], request_id: str, op: str = "subscribe") -> bytes:
