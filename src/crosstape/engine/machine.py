@@ -26,6 +26,8 @@ from crosstape.wire.request import parse_key
 from crosstape.wire.venue import Decoded, Decoder, Poll, Stream, Venue
 
 RECENT_TRADES = 100_000
+# Looked up once: an enum member is not free, and this is asked of every frame.
+DATA = Kind.DATA
 
 
 class Route:
@@ -79,13 +81,15 @@ class Machine:
     def feed(self, frame: Frame) -> None:
         """Fold one frame that is not a TICK."""
         self.seq = frame.seq
-        route = self.routes.get(frame.source) or self.route(frame.source)
+        route = self.routes.get(frame.source)
+        if route is None:
+            route = self.route(frame.source)
         source = route.source
         source.frames += 1
         source.bytes += len(frame.payload)
         source.last_ts = frame.ts_recv
-        if frame.kind is Kind.DATA:
-            self._message(route, frame)
+        if frame.kind is DATA:
+            self._message(route, source, frame)
         elif frame.kind is Kind.OPEN:
             continuity.opened(self.state, source, frame.conn, frame.ts_recv)
         elif frame.kind is Kind.CLOSE:
@@ -110,11 +114,10 @@ class Machine:
         self.routes[name] = Route(source, stream, poll)
         return self.routes[name]
 
-    def _message(self, route: Route, frame: Frame) -> None:
-        source = route.source
-        if frame.conn != source.conn and frame.conn not in route.decoders:
-            continuity.opened(self.state, source, frame.conn, frame.ts_recv)
-        decoder = route.decoders.get(frame.conn) or route.decoder(frame.conn)
+    def _message(self, route: Route, source: Source, frame: Frame) -> None:
+        decoder = route.decoders.get(frame.conn)
+        if decoder is None:
+            decoder = self._first(route, frame)
         if decoder is None:
             source.errors += 1
             source.last_error = "no venue speaks on this source"
@@ -125,8 +128,18 @@ class Machine:
             source.errors += 1
             source.last_error = str(error)[:200]
             return
-        if events:
-            self._apply(route, events, frame.ts_recv)
+        if not events:
+            return
+        if source.recent is not None:
+            events = continuity.unseen(source, events, RECENT_TRADES)
+        lost = apply(self.state, source, events, frame.ts_recv)
+        if lost:
+            continuity.ask_again(self.state, route.stream, lost, self.waiting, frame.ts_recv)
+
+    def _first(self, route: Route, frame: Frame) -> Decoder | None:
+        if frame.conn != route.source.conn:
+            continuity.opened(self.state, route.source, frame.conn, frame.ts_recv)
+        return route.decoder(frame.conn)
 
     def _apply(self, route: Route, events: Decoded, ts: int) -> None:
         source = route.source

@@ -71,23 +71,26 @@ def apply(state: State, source: Source, events: Any, ts: int) -> list[int]:
 
     Returns the rows whose book lost its place and needs a fresh snapshot.
     """
-    rows = state.table.by_market.setdefault(source.market, {})
+    rows = state.table.by_market.get(source.market)
+    if rows is None:
+        rows = state.table.by_market[source.market] = {}
     lost: list[int] = []
     if len(events) > 64 and type(events[0]) is Listed:
         state.reserve(state.rows + len(events))
     for event in events:
-        if type(event) is Trade:
+        kind = type(event)
+        if kind is Trade:
             row = rows.get(event.symbol)
             if row is None:
                 row = _adopt(state, source, event.symbol)
             _trade(state, row, event, ts)
             continue
-        if type(event) in _MARKET_WIDE:
-            _MARKET_WIDE[type(event)](state, source, event, ts)
-            continue
-        change = _APPLY.get(type(event))
+        change = _APPLY.get(kind)
         if change is None:
-            state.effects.append(event)
+            if kind in _MARKET_WIDE:
+                _MARKET_WIDE[kind](state, source, event, ts)
+            else:
+                state.effects.append(event)
             continue
         row = rows.get(event.symbol)
         if row is None:
@@ -110,12 +113,12 @@ def _trade(state: State, row: int, event: Trade, ts: int) -> None:
     if fold is not None:
         event = Trade(event.symbol, event.ts_event, fold.price(event.price), fold.size(event.price, event.size),
                       event.taker, event.id, event.block)  # fmt: skip
-    price, size = event.price, event.size
+    price, size, ts_event = event.price, event.size, event.ts_event
     cell = state.cells[row]
     state.events.append((row, event))
     state.dirty.add(row)
     cell[RECEIVED] = cell[STREAMED] = ts * 1e-9
-    cell[LAG] = (ts - event.ts_event) * 1e-9
+    cell[LAG] = (ts - ts_event) * 1e-9
     if event.block:
         return
     notional = price * size
@@ -129,10 +132,12 @@ def _trade(state: State, row: int, event: Trade, ts: int) -> None:
         cell[LOW] = price
     if notional >= state.large_at[row]:
         cell[LARGE] += notional
-    if state.bars[row].trade(event.ts_event, price, size, notional, bought):
-        state.open_bars.add(row)
-    else:
+    bars = state.bars[row]
+    known = bars.minute is not None
+    if not bars.trade(ts_event, price, size, notional, bought):
         state.late_trades += 1
+    elif not known:
+        state.open_bars.add(row)
 
 
 def _quote(state: State, source: Source, row: int, event: Quote, ts: int) -> bool:

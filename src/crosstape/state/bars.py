@@ -29,16 +29,16 @@ class Bars:
 
     def trade(self, ts: int, price: float, size: float, notional: float, bought: bool) -> bool:
         """Take one trade. False: its minute is closed already and the trade is in no candle."""
-        start = ts - ts % MINUTE_NS
         bar = self.minute
-        if start < self.closed:
-            return False
-        if bar is None or start > bar[0]:
-            if bar is not None:
-                self.before = bar
-            self.minute = [start, price, price, price, price, size, notional, 1.0, size if bought else 0.0]
-            return True
-        if start < bar[0]:
+        if bar is None or not bar[0] <= ts < bar[0] + MINUTE_NS:
+            start = ts - ts % MINUTE_NS
+            if start < self.closed:
+                return False
+            if bar is None or start > bar[0]:
+                if bar is not None:
+                    self.before = bar
+                self.minute = [start, price, price, price, price, size, notional, 1.0, size if bought else 0.0]
+                return True
             if self.before is None or start != self.before[0]:
                 return False
             bar = self.before

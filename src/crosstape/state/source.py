@@ -2,12 +2,13 @@
 
 from __future__ import annotations
 
-import msgspec
+from dataclasses import dataclass
 
 from crosstape.wire.venue import BookRule
 
 
-class Source(msgspec.Struct):
+@dataclass(slots=True)
+class Source:
     """Counters and connection state of one stream shard or poll, all derived from its frames.
 
     streams  a socket's shard, not a poll
