@@ -156,7 +156,7 @@ def shown(config: Config) -> dict[str, Any]:
 
 
 def _hide(values: dict[str, Any]) -> dict[str, Any]:
-    out = {}
+    out: dict[str, Any] = {}
     for key, value in values.items():
         if isinstance(value, dict):
             out[key] = _hide(value)

@@ -10,7 +10,7 @@ import pytest
 from hypothesis import HealthCheck, given, settings
 from hypothesis import strategies as st
 
-from crosstape.app import open_tape, replay
+from crosstape.app.replaying import open_tape, replay
 from crosstape.engine.checkpoint import load, save
 from crosstape.engine.machine import Machine
 from crosstape.engine.view import View

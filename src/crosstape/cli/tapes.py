@@ -28,14 +28,14 @@ MARKET = click.option("--market", default="", help="Market of captures that do n
 @MARKET
 def replay(paths: tuple[Path, ...], speed: float, top: int, market: str) -> None:
     """Replay tapes or public captures: counts, the top of the boards, and the digest."""
-    from crosstape import app
+    from crosstape.app import replaying
 
-    frames, machine = app.open_tape(paths, market)
+    frames, machine = replaying.open_tape(paths, market)
     counts: Counter[tuple[str, str]] = Counter()
     last: list[View] = []
     began = time.perf_counter()
     watched = _progress(_paced(_counted(frames, counts), speed))
-    app.replay(watched, machine, lambda view: last.__setitem__(slice(None), [view]))
+    replaying.replay(watched, machine, lambda view: last.__setitem__(slice(None), [view]))
     took = time.perf_counter() - began
     if not last:
         raise click.ClickException("no TICK on the tape: nothing was published")
@@ -87,7 +87,9 @@ def _report(view: View, counts: Counter[tuple[str, str]], took: float, top: int)
     for (source, kind), n in sorted(counts.items()):
         table.add_row(source, kind, f"{n:,}")
     console.print(table)
-    events = Table("source", "open", "errors", "gaps", "failed", "last error", title="Sources", title_justify="left")
+    events = Table(
+        "source", "open", "errors", "gaps", "failed", "last error", title="Sources", title_justify="left"
+    )
     for s in view.sources:
         events.add_row(s.name, "yes" if s.open else "no", *(f"{n:,}" for n in (s.errors, s.gaps, s.failed)),
                        s.last_error[:60])  # fmt: skip
@@ -100,7 +102,9 @@ def _report(view: View, counts: Counter[tuple[str, str]], took: float, top: int)
             boards.add_row(name, *cells)
     console.print(boards)
     total = sum(counts.values())
-    console.print(f"{total:,} frames, {view.number:,} views in {took:.2f} s = {total / max(took, 1e-9):,.0f} frames/s")
+    console.print(
+        f"{total:,} frames, {view.number:,} views in {took:.2f} s = {total / max(took, 1e-9):,.0f} frames/s"
+    )
     console.print(f"digest {view.digest}")
 
 
@@ -134,10 +138,10 @@ def play(paths: tuple[Path, ...], source: str, limit: int, market: str) -> None:
     """Print frames, one JSON line each."""
     import msgspec
 
-    from crosstape import app
+    from crosstape.app import replaying
 
     shown = 0
-    for frame in app.open_tape(paths, market)[0]:
+    for frame in replaying.open_tape(paths, market)[0]:
         if not frame.source.startswith(source):
             continue
         line = msgspec.structs.asdict(frame) | {
@@ -156,13 +160,14 @@ def play(paths: tuple[Path, ...], source: str, limit: int, market: str) -> None:
 @MARKET
 def splice(paths: tuple[Path, ...], into: Path, market: str) -> None:
     """Merge tapes and captures by receive time into one tape."""
-    from crosstape import __version__, app
+    from crosstape import __version__
+    from crosstape.app import replaying
     from crosstape.tape.layout import Origin
     from crosstape.tape.writer import write_tape
 
     if into.exists() and any(into.iterdir()):
         raise click.BadParameter(f"{into} is not empty", param_hint="--into")
-    frames = _progress(app.merged(paths, market))
+    frames = _progress(replaying.merged(paths, market))
     written = write_tape(into, frames, Origin(f"splice-{int(time.time())}", __version__))
     click.echo(f"{written:,} frames in {into}")
 

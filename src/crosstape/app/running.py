@@ -1,19 +1,19 @@
-"""The composition root: the only file that knows every part. Live and replay are the same loop."""
+"""One live crosstape: feeds, clock, loop and tape, composed."""
 
 from __future__ import annotations
 
 import asyncio
 import secrets
 import time
-from collections.abc import Callable, Iterable, Iterator, Sequence
-from pathlib import Path
+from collections.abc import Callable, Sequence
 from urllib.parse import urlsplit
 
 import msgspec
 
 from crosstape import __version__
+from crosstape.app.replaying import restore
 from crosstape.config import Config
-from crosstape.engine.checkpoint import load, save
+from crosstape.engine.checkpoint import save
 from crosstape.engine.machine import Machine
 from crosstape.engine.settings import Configure, EngineSettings, encode_command
 from crosstape.engine.view import View
@@ -21,92 +21,12 @@ from crosstape.feeds.clock import WallClock, beat
 from crosstape.feeds.intake import BoundedIntake
 from crosstape.feeds.supervisor import Feeds
 from crosstape.live.pump import Outlets, Pump
-from crosstape.model.errors import TapeError
-from crosstape.model.frame import CONFIG, Frame, Kind
+from crosstape.model.frame import CONFIG, Kind
 from crosstape.model.ports import Clock
-from crosstape.tape.captures import read_capture
-from crosstape.tape.checkpoint import checkpoints, newest_checkpoint, read_checkpoint
 from crosstape.tape.layout import Limits, Origin
-from crosstape.tape.reader import next_seq, play, runs
-from crosstape.tape.splice import splice, with_clock
 from crosstape.tape.writer import TapeWriter
 from crosstape.venues import VENUES
 from crosstape.wire.venue import Venue
-
-DAY_NS = 24 * 3600 * 1_000_000_000
-
-
-def replay(frames: Iterable[Frame], machine: Machine, publish: Callable[[View], None]) -> None:
-    """A tape through the machine. Effects are dropped: their answers are on the tape."""
-    for frame in frames:
-        view, _ = machine.step(frame)
-        if view is not None:
-            publish(view)
-
-
-def open_tape(paths: Sequence[Path], market: str = "") -> tuple[Iterator[Frame], Machine]:
-    """Frames of tapes or captures, merged when there are several, and the machine to fold them into.
-
-    A tape whose beginning is gone starts from its oldest checkpoint.
-    """
-    machine = Machine(VENUES)
-    if len(paths) == 1 and is_tape(paths[0]):
-        return play(paths[0], start_seq=_resume(paths[0], machine)), machine
-    return merged(paths, market), machine
-
-
-def merged(paths: Sequence[Path], market: str = "") -> Iterator[Frame]:
-    """Tapes and captures by receive time; where any is a capture, with a clock."""
-    one = splice([play(p) if is_tape(p) else read_capture(p, market_of, market) for p in paths])
-    return one if all(map(is_tape, paths)) else with_clock(one)
-
-
-def is_tape(path: Path) -> bool:
-    """A folder of segments, or one segment."""
-    return path.is_dir() or path.suffix == ".tape"
-
-
-def _resume(path: Path, machine: Machine) -> int:
-    found = runs(path)
-    if not found or found[0].first_seq == 0 or not path.is_dir():
-        return 0
-    for checkpoint in checkpoints(path):
-        header, sections = read_checkpoint(checkpoint)
-        if header.seq >= found[0].first_seq:
-            load(machine, sections)
-            return header.seq
-    raise TapeError("the tape's beginning is gone and it holds no checkpoint to start from", str(path), 0)
-
-
-def market_of(address: str) -> str | None:
-    """The market whose stream or REST address this is, host and path; None when no venue knows it."""
-    parts = urlsplit(address)
-    for venue in VENUES:
-        for stream in venue.streams:
-            url = urlsplit(stream.url)
-            if url.netloc == parts.netloc and parts.path.startswith(url.path):
-                return stream.market
-        if urlsplit(venue.rest).netloc == parts.netloc:
-            return venue.id
-    return None
-
-
-def restore(folder: Path, machine: Machine, now: int) -> int:
-    """Newest checkpoint plus the frames since, as long as it is not older than a day; the next frame's seq."""
-    following = next_seq(folder)
-    newest = newest_checkpoint(folder)
-    if newest is None:
-        return following
-    header, sections = read_checkpoint(newest)
-    if now - header.ts > DAY_NS:
-        return following
-    try:
-        load(machine, sections)
-    except TapeError:
-        return following
-    for frame in play(folder, start_seq=header.seq):
-        machine.step(frame)
-    return following
 
 
 class Checkpoints:

@@ -1,0 +1,161 @@
+"""A whole crosstape that answers: live parts, hub, ledger, API; and the simulated world for the demo."""
+
+from __future__ import annotations
+
+import asyncio
+import contextlib
+import signal
+import sys
+from collections.abc import AsyncIterator, Callable, Sequence
+from pathlib import Path
+from typing import Any
+
+import msgspec
+import structlog
+
+from crosstape.api.app import create_app
+from crosstape.api.hub import Hub
+from crosstape.api.server import serving
+from crosstape.app.running import Live, addressed
+from crosstape.app.status import Vitals
+from crosstape.config import Config, DemoSettings
+from crosstape.engine.settings import EngineSettings, Universe
+from crosstape.model.errors import ConfigError, StoreError
+from crosstape.store.ledger import Ledger
+from crosstape.venues import VENUES
+from crosstape.wire.venue import Venue
+
+PATIENCE_S = 20.0
+
+
+class Unreachable(ConfigError):
+    """No venue answered, and the operator asked not to wait for one."""
+
+
+async def serve_live(
+    config: Config,
+    venues: Sequence[Venue],
+    settings: EngineSettings,
+    say: Callable[[str], None],
+    once: bool = False,
+) -> None:
+    """Run until SIGINT or SIGTERM. With `once`: end as soon as data flows, Unreachable if none does."""
+    log = structlog.get_logger("crosstape")
+    live, hub = Live(config, venues), Hub()
+    live.open(settings)
+    pump = live.pump(hub.publish, hub.interest)
+    vitals = Vitals(live, pump)
+    ledger = _ledger(config, log)
+    try:
+        async with serving(create_app(hub, vitals, venues, ledger, config.api), config.api) as port:
+            say(f"crosstape is at http://{config.api.host}:{port}/")
+            async with asyncio.TaskGroup() as group:
+                work = group.create_task(_work(live, pump, vitals))
+                try:
+                    await _until_told(live, say, once)
+                finally:
+                    work.cancel()
+    finally:
+        if ledger is not None:
+            await asyncio.to_thread(ledger.close)
+
+
+async def _work(live: Live, pump: Any, vitals: Vitals) -> None:
+    async with asyncio.TaskGroup() as group:
+        group.create_task(live.run(pump))
+        group.create_task(vitals.watch_loop())
+
+
+def _ledger(config: Config, log: Any) -> Ledger | None:
+    """The ledger, or None where it cannot be had and no key is needed: the live path goes on without it."""
+    config.folder.mkdir(parents=True, exist_ok=True)
+    try:
+        return Ledger.open(config.ledger_url, config.folder)
+    except StoreError as error:
+        if config.api.key_required:
+            raise
+        log.warning("the ledger is unavailable; preferences are not kept", reason=str(error))
+        return None
+
+
+async def _until_told(live: Live, say: Callable[[str], None], once: bool) -> None:
+    stop = asyncio.Event()
+    loop = asyncio.get_running_loop()
+    for number in (signal.SIGINT, signal.SIGTERM):
+        loop.add_signal_handler(number, stop.set)
+    try:
+        reached = await _reached(live, stop)
+        if once:
+            if not reached and not stop.is_set():
+                raise Unreachable(_unreachable(live))
+            return
+        if not reached and not stop.is_set():
+            say(f"{_unreachable(live)}; retrying, the status page stays up")
+        await stop.wait()
+    finally:
+        for number in (signal.SIGINT, signal.SIGTERM):
+            loop.remove_signal_handler(number)
+
+
+async def _reached(live: Live, stop: asyncio.Event) -> bool:
+    """Whether any source spoke within the time a venue may take."""
+    for _ in range(int(PATIENCE_S * 10)):
+        if stop.is_set():
+            return False
+        if any(
+            s.frames > s.failed + s.opens for s in live.machine.state.sources.values() if s.market != "crosstape"
+        ):
+            return True
+        await asyncio.sleep(0.1)
+    return False
+
+
+def _unreachable(live: Live) -> str:
+    reasons = {h.last_error for h in live.feeds.health() if h.last_error}
+    return f"no venue is reachable ({'; '.join(sorted(reasons))[:200] or 'no answer'})"
+
+
+@contextlib.asynccontextmanager
+async def simulated(demo: DemoSettings) -> AsyncIterator[tuple[Venue, ...]]:
+    """The built-in world in a process of its own; the venues at its addresses. It ends when we do."""
+    command = [sys.executable, "-m", "crosstape.sim", "--parent", "--seed", str(demo.seed)]
+    command += ["--assets", str(demo.assets), "--rate", str(demo.rate)]
+    process = await asyncio.create_subprocess_exec(
+        *command, stdin=asyncio.subprocess.PIPE, stdout=asyncio.subprocess.PIPE
+    )
+    try:
+        assert process.stdout is not None
+        line = await process.stdout.readline()
+        if not line:
+            raise ConfigError("the simulated world did not start; see its message above")
+        ready = msgspec.json.decode(line, type=dict[str, str])
+        yield tuple(addressed(venue, ready["rest"], ready["ws"]) for venue in VENUES)
+    finally:
+        with contextlib.suppress(ProcessLookupError):
+            process.terminate()
+        await process.wait()
+
+
+def demo_settings(config: Config) -> EngineSettings:
+    """The demo shows every instrument of its small world, all with books, unless the operator says otherwise."""
+    if config.engine != EngineSettings():
+        return msgspec.structs.replace(config.engine, mode="simulated")
+    everything = Universe(
+        top=0, deep=400, min_24h_volume=0.0, preferred_quote_currencies=("USDT", "USDC", "BTC", "USD")
+    )
+    return EngineSettings(mode="simulated", universe=everything)
+
+
+def demo_config(config: Config) -> Config:
+    """The demo keeps its tape apart from the live one, and a small one."""
+    folder = config.folder / "demo"
+    tape = msgspec.structs.replace(
+        config.tape, folder=str(folder / "tape"), retention_gb=min(config.tape.retention_gb, 2.0)
+    )
+    return msgspec.structs.replace(config, data=str(folder), tape=tape)
+
+
+def describe(folder: Path) -> str:
+    """A folder as the operator would write it."""
+    home = Path.home()
+    return f"~/{folder.relative_to(home)}" if folder.is_relative_to(home) else str(folder)

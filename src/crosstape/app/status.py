@@ -1,0 +1,92 @@
+"""How the process is doing, gathered from its parts for `/status`."""
+
+from __future__ import annotations
+
+import asyncio
+import time
+
+import msgspec
+import psutil
+
+from crosstape import __version__
+from crosstape.api.ports import HostStatus, OperationsStatus, SourceStatus, TapeStatus
+from crosstape.app.running import Live
+from crosstape.live.pump import Pump
+from crosstape.live.timing import Samples
+
+LAG_EVERY_S = 0.05
+
+
+class Vitals:
+    """Implements the API's `Operations`."""
+
+    def __init__(self, live: Live, pump: Pump) -> None:
+        self._live, self._pump = live, pump
+        self._process = psutil.Process()
+        self._process.cpu_percent()
+        self._began = time.monotonic()
+        self._lag = Samples(1_200)
+        self._rate = (self._began, 0, 0.0)
+        self._cached: tuple[float, OperationsStatus] | None = None
+
+    async def watch_loop(self) -> None:
+        """Measure how late the event loop runs what is due."""
+        while True:
+            due = time.perf_counter() + LAG_EVERY_S
+            await asyncio.sleep(LAG_EVERY_S)
+            self._lag.add(max(time.perf_counter() - due, 0.0))
+
+    def status(self) -> OperationsStatus:
+        """As of now; gathered at most twice a second."""
+        now = time.monotonic()
+        if self._cached is not None and now - self._cached[0] < 0.5:
+            return self._cached[1]
+        found = self._gather(now)
+        self._cached = (now, found)
+        return found
+
+    def _gather(self, now: float) -> OperationsStatus:
+        live, timing = self._live, self._pump.timing
+        tick, lag = timing.tick.read(), self._lag.read()
+        return OperationsStatus(
+            version=__version__,
+            uptime_s=now - self._began,
+            memory_bytes=self._process.memory_info().rss,
+            memory_percent=self._process.memory_percent(),
+            cpu_percent=self._process.cpu_percent(),
+            loop_lag_ms_p50=lag.p50,
+            loop_lag_ms_p99=lag.p99,
+            tick_ms_p50=tick.p50,
+            tick_ms_p99=tick.p99,
+            intake_waiting=live.intake.depth,
+            intake_limit=live.config.feeds.intake_arrivals,
+            frames_per_s=self._frames_per_s(now),
+            sources=tuple(msgspec.convert(h, SourceStatus, from_attributes=True) for h in live.feeds.health()),
+            hosts=tuple(_host(h) for h in live.feeds.hosts()),
+            tape=self._tape(),
+        )
+
+    def _frames_per_s(self, now: float) -> float:
+        before, frames, rate = self._rate
+        if now - before >= 1.0:
+            rate = (self._pump.timing.frames - frames) / (now - before)
+            self._rate = (now, self._pump.timing.frames, rate)
+        return rate
+
+    def _tape(self) -> TapeStatus:
+        recorder, folder = self._live.recorder, self._live.config.tape_folder
+        if recorder is None:
+            return TapeStatus()
+        return TapeStatus(
+            recording=not recorder.failed,
+            folder=str(folder),
+            bytes=recorder.bytes_written,
+            segments=sum(1 for _ in folder.glob("*.tape")) if folder.is_dir() else 0,
+            failed=recorder.failed,
+            lost=recorder.lost,
+        )
+
+
+def _host(health: object) -> HostStatus:
+    fields = {name: getattr(health, name) for name in HostStatus.__struct_fields__}
+    return HostStatus(**fields | {"circuit": str(fields["circuit"])})
