@@ -1,0 +1,1 @@
+"""One file a revision, oldest first by name; a released one is never edited."""
