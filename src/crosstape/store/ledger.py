@@ -52,9 +52,9 @@ class Ledger:
         """What the user put last; {} when nothing."""
         return self._prefs.get(user)
 
-    def prefs_put(self, user: str, values: dict[str, Any]) -> None:
+    def prefs_put(self, user: str, prefs: dict[str, Any]) -> None:
         """Replace what the user has; plain JSON values."""
-        self._prefs.put(user, values)
+        self._prefs.put(user, prefs)
 
     def key_create(self, name: str, role: str) -> str:
         """A new key: the only time it can be seen."""

@@ -39,6 +39,7 @@ class Capture(Iterator[Frame]):
 
     @property
     def clamped(self) -> int:
+        """Arrivals whose time was moved so that it never goes back."""
         return self._naming.clamped
 
     def __iter__(self) -> Iterator[Frame]:

@@ -84,6 +84,7 @@ class CheckpointFile:
         self._file.write(pack_header(CHECKPOINT_MAGIC, header))
 
     def write(self, name: str, payload: bytes) -> None:
+        """One section."""
         title = name.encode()
         body = self._compressor.compress(payload)
         head = pack_section(title, len(body), len(payload))
@@ -92,6 +93,7 @@ class CheckpointFile:
         self._sections += 1
 
     def commit(self) -> None:
+        """From here on it counts: synced, then renamed."""
         self._file.write(pack_section(b"", 0, self._sections))
         self._file.flush()
         os.fsync(self._file.fileno())
@@ -100,6 +102,7 @@ class CheckpointFile:
         sync_folder(self._path.parent)
 
     def abort(self) -> None:
+        """Leave nothing behind."""
         with contextlib.suppress(OSError):
             self._file.close()
         with contextlib.suppress(OSError):

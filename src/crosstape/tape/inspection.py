@@ -61,6 +61,7 @@ class Verification(msgspec.Struct, frozen=True):
 
     @property
     def sound(self) -> bool:
+        """Nothing is wrong with it."""
         return not self.problems
 
 

@@ -89,6 +89,7 @@ class Block(msgspec.Struct, frozen=True, gc=False):
 
     @property
     def end(self) -> int:
+        """The offset after it."""
         return self.offset + BLOCK_HEAD_SIZE + self.compressed
 
 

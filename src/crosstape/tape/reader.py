@@ -35,10 +35,12 @@ class Segment(msgspec.Struct, frozen=True):
 
     @property
     def torn(self) -> bool:
+        """It ends in the middle of a block."""
         return self.torn_at >= 0
 
     @property
     def frames(self) -> int:
+        """How many it holds."""
         return sum(block.frames for block in self.blocks)
 
     @property
@@ -55,10 +57,12 @@ class Run(msgspec.Struct, frozen=True):
 
     @property
     def first_seq(self) -> int:
+        """The seq of its first frame."""
         return self.segments[0].header.first_seq
 
     @property
     def next_seq(self) -> int:
+        """The seq after its last frame."""
         return self.segments[-1].next_seq
 
 
