@@ -66,6 +66,17 @@ def test_checkpoint_and_tail_equal_the_whole(number: int, tape: list[Frame], vie
         np.testing.assert_array_equal(tail[-1].columns[name], values, err_msg=name)
 
 
+def test_a_catalogue_told_again_after_a_checkpoint_changes_nothing(tape: list[Frame]) -> None:
+    first, second = Machine(VENUES), Machine(VENUES)
+    views_of(tape[:500], first)
+    load(second, dict(save(first)))
+    again = [f for f in tape if f.source.endswith("/instruments")]
+    for frame in again:
+        first.feed(frame)
+        second.feed(frame)
+    assert first.state.table.version == second.state.table.version
+
+
 def test_a_checkpoint_that_is_not_whole_is_refused(tape: list[Frame]) -> None:
     machine = Machine(VENUES)
     views_of(tape[:500], machine)

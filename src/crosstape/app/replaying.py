@@ -76,18 +76,27 @@ def market_of(address: str) -> str | None:
 
 
 def restore(folder: Path, machine: Machine, now: int) -> int:
-    """Newest checkpoint plus the frames since, as long as it is not older than a day; the next frame's seq."""
+    """Newest checkpoint plus the frames since, or the whole tape while it is too young to have one.
+
+    Returns the next frame's seq. What ended more than a day ago, or was saved by a crosstape that means other
+    things by its figures, is not continued: the machine stays as it was.
+    """
     following = next_seq(folder)
+    if following == 0:
+        return following
+    found = runs(folder)
     newest = newest_checkpoint(folder)
-    if newest is None:
+    start, since = found[0].first_seq, found[-1].segments[-1].header.created
+    if newest is not None:
+        header, sections = read_checkpoint(newest)
+        start, since = header.seq, header.ts
+    if now - since > DAY_NS or (newest is None and start > 0):
         return following
-    header, sections = read_checkpoint(newest)
-    if now - header.ts > DAY_NS:
-        return following
-    try:
-        load(machine, sections)
-    except TapeError:
-        return following
-    for frame in play(folder, start_seq=header.seq):
+    if newest is not None:
+        try:
+            load(machine, sections)
+        except TapeError:
+            return following
+    for frame in play(folder, start_seq=start):
         machine.step(frame)
     return following

@@ -76,7 +76,7 @@ class Live:
             if source.streams and source.is_open:
                 self.intake.put(now, source.name, source.conn, Kind.CLOSE, b"crosstape restarted", status=1006)
         if not restored or self.machine.settings != settings:
-            self.intake.put(now, CONFIG, 0, Kind.COMMAND, encode_command(Configure(settings)))
+            self.intake.put(now, CONFIG, 0, Kind.COMMAND, encode_command(Configure(settings, not restored)))
 
     def _origin(self, settings: EngineSettings) -> Origin:
         run = f"{time.strftime('%Y%m%dT%H%M%S', time.gmtime())}-{secrets.token_hex(3)}"

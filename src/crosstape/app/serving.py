@@ -26,6 +26,7 @@ from crosstape.venues import VENUES
 from crosstape.wire.venue import Venue
 
 PATIENCE_S = 20.0
+REFUSED_S = 4.0
 
 
 class Unreachable(ConfigError):
@@ -98,14 +99,17 @@ async def _until_told(live: Live, say: Callable[[str], None], once: bool) -> Non
 
 
 async def _reached(live: Live, stop: asyncio.Event) -> bool:
-    """Whether any source spoke within the time a venue may take."""
-    for _ in range(int(PATIENCE_S * 10)):
+    """Whether any source spoke within the time a venue may take; sooner where every one was refused."""
+    for n in range(int(PATIENCE_S * 10)):
         if stop.is_set():
             return False
         if any(
             s.frames > s.failed + s.opens for s in live.machine.state.sources.values() if s.market != "crosstape"
         ):
             return True
+        health = live.feeds.health()
+        if n > REFUSED_S * 10 and health and all(h.last_error for h in health):
+            return False
         await asyncio.sleep(0.1)
     return False
 

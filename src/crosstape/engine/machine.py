@@ -55,15 +55,20 @@ class Machine:
         self.venues = {venue.id: venue for venue in venues}
         self.streams = {stream.market: stream for venue in venues for stream in venue.streams}
         self.polls = {poll.source: poll for venue in venues for poll in venue.polls}
-        self.settings = EngineSettings()
+        self.columns, self.boards = columns, boards
+        self.seq = -1
+        self._begin(EngineSettings())
+
+    def _begin(self, settings: EngineSettings) -> None:
+        """Remember nothing."""
+        self.settings = settings
         self.state = State()
         self.shards = Shards()
         self.catalogued: dict[str, int] = {}
         self.planned_ts = 0
         self.waiting: dict[int, int] = {}
-        self.viewer = Viewer(columns, boards, Digest())
+        self.viewer = Viewer(self.columns, self.boards, Digest())
         self.routes: dict[str, Route] = {}
-        self.seq = -1
 
     def step(self, frame: Frame) -> tuple[View | None, list[Effect]]:
         """Fold one frame. A TICK gives the view of that instant; effects are what the shell is asked to do."""
@@ -178,7 +183,9 @@ class Machine:
             source.errors += 1
             source.last_error = str(error)
             return
-        if isinstance(command, Configure):
+        if isinstance(command, Configure) and command.fresh:
+            self._begin(command.settings)
+        elif isinstance(command, Configure):
             self.settings = command.settings
         elif isinstance(command, SetUniverse):
             markets = {**self.settings.markets, command.market: command.universe}

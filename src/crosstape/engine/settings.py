@@ -39,9 +39,11 @@ class EngineSettings(msgspec.Struct, frozen=True, forbid_unknown_fields=True):
 
 
 class Configure(msgspec.Struct, frozen=True, tag="configure", tag_field="op"):
-    """COMMAND: these settings hold from here on."""
+    """COMMAND: these settings hold from here on. `fresh`: and nothing before this frame is remembered, which is
+    how a run that could not restore begins on a folder that holds an older tape."""
 
     settings: EngineSettings
+    fresh: bool = False
 
 
 class SetUniverse(msgspec.Struct, frozen=True, tag="universe", tag_field="op"):

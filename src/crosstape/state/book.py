@@ -2,10 +2,14 @@
 
 from __future__ import annotations
 
+from collections.abc import Callable, Iterable
 from enum import Enum
 
-from crosstape.model.event import BookDelta, BookSnapshot, Levels
+from crosstape.model.event import NAN, BookDelta, BookSnapshot, Levels
 from crosstape.wire.venue import BookRule
+
+
+MANY = 8
 
 
 class Applied(Enum):
@@ -20,9 +24,11 @@ class Applied(Enum):
 class Book:
     """Native prices and sizes; nothing may be computed from it unless `synced`."""
 
-    __slots__ = ("asked_ts", "asks", "bids", "depth", "last", "synced")
+    __slots__ = ("_ask", "_bid", "_fresh", "asked_ts", "asks", "bids", "depth", "last", "synced")
 
     def __init__(self) -> None:
+        self._bid = self._ask = NAN
+        self._fresh: list[BookDelta] = []
         self.bids: dict[float, float] = {}
         self.asks: dict[float, float] = {}
         self.last = 0
@@ -34,6 +40,7 @@ class Book:
         """A snapshot replaces everything."""
         self.bids = dict(event.bids)
         self.asks = dict(event.asks)
+        self._bid = self._ask = NAN
         self.last = event.last
         self.depth = event.depth or self.depth
         self.synced = True
@@ -52,6 +59,8 @@ class Book:
         self.last = event.last
         self.bids.update(event.bids)
         self.asks.update(event.asks)
+        if len(self._fresh) < MANY:
+            self._fresh.append(event)
         return Applied.YES
 
     def lose(self) -> None:
@@ -61,24 +70,27 @@ class Book:
         self.asks = {}
 
     def top(self) -> tuple[float, float, float, float]:
-        """bid, bid size, ask, ask size; NaN and 0 where a side is empty. Drops removed levels it meets."""
-        nan = float("nan")
-        bid, bid_size = nan, 0.0
-        bids, asks = self.bids, self.asks
-        while bids:
-            bid = max(bids)
-            bid_size = bids[bid]
-            if bid_size > 0.0:
-                break
-            del bids[bid]
-        ask, ask_size = nan, 0.0
-        while asks:
-            ask = min(asks)
-            ask_size = asks[ask]
-            if ask_size > 0.0:
-                break
-            del asks[ask]
-        return (bid if bids else nan, bid_size, ask if asks else nan, ask_size)
+        """bid, bid size, ask, ask size; NaN and 0 where a side is empty. Drops removed levels it meets.
+
+        A side is scanned only when its best level is gone or too much has changed since the last look.
+        """
+        bid, ask, fresh = self._bid, self._ask, self._fresh
+        if len(fresh) < MANY:
+            for event in fresh:
+                if event.bids:
+                    bid = max(bid, max(event.bids)[0])
+                if event.asks:
+                    ask = min(ask, min(event.asks)[0])
+        else:
+            bid = ask = NAN
+        self._fresh = []
+        bid_size, ask_size = self.bids.get(bid, 0.0), self.asks.get(ask, 0.0)
+        if not bid_size > 0.0:
+            bid, bid_size = _scan(self.bids, max)
+        if not ask_size > 0.0:
+            ask, ask_size = _scan(self.asks, min)
+        self._bid, self._ask = bid, ask
+        return bid, bid_size, ask, ask_size
 
     def prune(self) -> None:
         """Drop removed levels."""
@@ -92,3 +104,14 @@ class Book:
         self.prune()
         bids, asks = sorted(self.bids, reverse=True)[:n], sorted(self.asks)[:n]
         return [(p, self.bids[p]) for p in bids], [(p, self.asks[p]) for p in asks]
+
+
+def _scan(side: dict[float, float], best: Callable[[Iterable[float]], float]) -> tuple[float, float]:
+    """The best level of a side, or NaN and 0; removed levels on the way are dropped."""
+    while side:
+        price = best(side)
+        size = side[price]
+        if size > 0.0:
+            return price, size
+        del side[price]
+    return NAN, 0.0

@@ -4,9 +4,12 @@ from __future__ import annotations
 
 from typing import TypeVar
 
+import msgspec
+
 from crosstape.model.instrument import Fold, Instrument, InstrumentKind, fold_of
 
 T = TypeVar("T")
+_encode = msgspec.msgpack.Encoder().encode
 KEEP_NS = 24 * 3600 * 1_000_000_000
 
 
@@ -32,7 +35,8 @@ class Table:
         rows = self.by_market.setdefault(instrument.market, {})
         row = rows.get(instrument.native)
         if row is not None:
-            if self.instruments[row] != instrument:
+            # As bytes: a NaN that came out of a checkpoint is no other instrument.
+            if _encode(self.instruments[row]) != _encode(instrument):
                 self.instruments[row] = instrument
                 self.folds[row] = fold_of(instrument)
                 self.version += 1
