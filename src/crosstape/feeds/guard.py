@@ -42,9 +42,7 @@ class Guard:
     async def keep(self, source: str, work: Work) -> None:
         """Run for ever; returns when the work itself returns."""
         clock, settings = self._ports.clock, self._ports.settings
-        backoff = Backoff(
-            self._chance, settings.backoff_first_s, settings.backoff_cap_s, settings.backoff_good_s
-        )
+        backoff = Backoff(self._chance, settings.backoff_first_s, settings.backoff_cap_s, settings.backoff_good_s)
         while True:
             started = clock.now()
             if await self.once(source, work):

@@ -40,9 +40,7 @@ class HostHealth(msgspec.Struct, frozen=True):
     opened: int = 0
 
 
-def host_health(
-    venue: str, host: str, what: str, limiter: Limiter, breaker: Breaker | None = None
-) -> HostHealth:
+def host_health(venue: str, host: str, what: str, limiter: Limiter, breaker: Breaker | None = None) -> HostHealth:
     """A budget, and a breaker where there is one."""
     return HostHealth(
         venue=venue,

@@ -60,9 +60,7 @@ class Host:
                 return size
         return -1
 
-    async def _attempt(
-        self, session: aiohttp.ClientSession, source: str, request: Request
-    ) -> tuple[int, bool]:
+    async def _attempt(self, session: aiohttp.ClientSession, source: str, request: Request) -> tuple[int, bool]:
         """(bytes of the answer or -1, whether to try again)."""
         try:
             await self.limiter.take(request.weight, request.priority)
@@ -87,9 +85,7 @@ class Host:
                 self.breaker.void()
         return await self._judge(source, request, status, headers, body)
 
-    async def _get(
-        self, session: aiohttp.ClientSession, request: Request
-    ) -> tuple[int, dict[str, str], bytes]:
+    async def _get(self, session: aiohttp.ClientSession, request: Request) -> tuple[int, dict[str, str], bytes]:
         limit = self._ports.settings.body_bytes
         async with session.get(self.venue.rest + request.path, params=request.params) as response:
             parts: list[bytes] = []

@@ -20,9 +20,7 @@ SPREAD = 0.05
 class Poller:
     """The rounds of one poll, and what was fetched for it on demand."""
 
-    def __init__(
-        self, source: str, poll: Poll | None, host: Host, ports: Ports, chance: random.Random
-    ) -> None:
+    def __init__(self, source: str, poll: Poll | None, host: Host, ports: Ports, chance: random.Random) -> None:
         self.source = source
         self._poll, self._host, self._ports, self._chance = poll, host, ports, chance
         settings = ports.settings

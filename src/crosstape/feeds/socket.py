@@ -58,9 +58,7 @@ class Socket:
         self._refusal = refusal
         self._stream, self._ports, self._gate, self._chance = stream, ports, gate, chance
         settings = ports.settings
-        self._backoff = Backoff(
-            chance, settings.backoff_first_s, settings.backoff_cap_s, settings.backoff_good_s
-        )
+        self._backoff = Backoff(chance, settings.backoff_first_s, settings.backoff_cap_s, settings.backoff_good_s)
         self._live: list[Connection] = []
         self._wanted = Wanted(source, stream.limits, ports, partial(park, self._live))
         self._numbers = itertools.count(1)
@@ -164,9 +162,7 @@ class Socket:
         """A handshake refused with a ban, or a date to come back: every shard of the host waits."""
         refusal = self._refusal(status, headers, body)
         asked = dict(line.split(": ", 1) for line in headers.splitlines())
-        ban_s = max(
-            refusal.ban_s if refusal is not None else 0.0, retry_after_s(asked, self._ports.clock.now())
-        )
+        ban_s = max(refusal.ban_s if refusal is not None else 0.0, retry_after_s(asked, self._ports.clock.now()))
         if ban_s > 0.0:
             self._gate.ban(ban_s)
 

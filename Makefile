@@ -1,0 +1,57 @@
+# What one types. Needs python3 (3.11 or newer, with venv) and make; everything else goes into .venv.
+SHELL := /bin/bash
+PYTHON ?= python3
+VENV := .venv
+BIN := $(VENV)/bin
+PIP := $(BIN)/pip --quiet --disable-pip-version-check --no-input
+ARGS ?=
+
+.DEFAULT_GOAL := help
+.PHONY: help demo up test check fmt clean
+
+help: ## list the targets
+	@grep -hE '^[a-z]+:.*##' $(MAKEFILE_LIST) | sed -E 's/^([a-z]+):.*## (.*)/  make \1|\2/' | column -t -s '|'
+	@echo '  More arguments: make demo ARGS="--assets 50"'
+
+demo: $(VENV)/run.stamp ## run on a simulated world, no network needed
+	@exec $(BIN)/crosstape demo $(ARGS)
+
+up: $(VENV)/run.stamp ## run on live public venues
+	@exec $(BIN)/crosstape up $(ARGS)
+
+test: $(VENV)/dev.stamp ## run the tests
+	@$(BIN)/python -m pytest -q $(ARGS)
+
+check: $(VENV)/dev.stamp ## run every gate: style, types, layers, house, docs
+	@scripts/check $(ARGS)
+
+fmt: $(VENV)/dev.stamp ## format, fix what can be fixed, write the generated docs
+	@$(BIN)/ruff check --quiet --fix-only . ; $(BIN)/ruff format --quiet . ; $(BIN)/python scripts/docs
+
+clean: ## remove .venv and every cache
+	@rm -rf $(VENV) .mypy_cache .ruff_cache .pytest_cache .hypothesis .import_linter_cache build dist
+	@find . -name __pycache__ -type d -prune -exec rm -rf {} +
+	@echo "· clean"
+
+$(VENV)/made.stamp:
+	@$(PYTHON) -c 'import sys; sys.exit(sys.version_info < (3, 11))' \
+		|| { echo "crosstape needs Python 3.11 or newer; say which: make PYTHON=python3.12 …" >&2; exit 1; }
+	@$(PYTHON) -c 'import ensurepip, venv' \
+		|| { echo "this Python has no venv; on Debian and Ubuntu: apt-get install python3-venv" >&2; exit 1; }
+	@echo "· making $(VENV)"
+	@$(PYTHON) -m venv $(VENV)
+	@touch $@
+
+$(VENV)/run.stamp: requirements/run.txt pyproject.toml | $(VENV)/made.stamp
+	@echo "· installing what crosstape needs (requirements/run.txt)"
+	@$(PIP) install --require-hashes -r requirements/run.txt
+	@echo "· installing crosstape"
+	@$(PIP) install --no-deps --no-build-isolation -e .
+	@touch $@
+
+$(VENV)/dev.stamp: requirements/dev.txt pyproject.toml | $(VENV)/made.stamp
+	@echo "· installing what the tests need (requirements/dev.txt)"
+	@$(PIP) install --require-hashes -r requirements/dev.txt
+	@echo "· installing crosstape"
+	@$(PIP) install --no-deps --no-build-isolation -e .
+	@touch $@ $(VENV)/run.stamp
