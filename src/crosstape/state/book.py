@@ -8,7 +8,6 @@ from enum import Enum
 from crosstape.model.event import NAN, BookDelta, BookSnapshot, Levels
 from crosstape.wire.venue import BookRule
 
-
 MANY = 8
 
 
