@@ -1,0 +1,82 @@
+"""The configuration: defaults, file, environment; an unknown key names the nearest, secrets stay hidden."""
+
+from __future__ import annotations
+
+from pathlib import Path
+
+import pytest
+
+from crosstape.config import HIDDEN, Config, load, shown
+from crosstape.model.errors import ConfigError
+
+
+def write(folder: Path, text: str) -> Path:
+    path = folder / "crosstape.toml"
+    path.write_text(text)
+    return path
+
+
+def test_defaults_are_those_that_were_asked_for() -> None:
+    config = load(None, {})
+    assert config == Config()
+    feeds = config.feeds
+    assert (feeds.total_timeout_s, feeds.connect_timeout_s, feeds.read_timeout_s) == (60.0, 20.0, 30.0)
+    assert (feeds.connections, feeds.connections_per_host, feeds.keepalive_s) == (150, 40, 30.0)
+    assert (feeds.retries, feeds.retry_factor) == (3, 2.0)
+    universe = config.engine.universe
+    assert (universe.top, universe.min_24h_volume) == (50, 1_000_000.0)
+    assert universe.preferred_quote_currencies[:3] == ("USDT", "USDC", "BTC")
+    assert (config.api.host, config.tape.retention_gb) == ("127.0.0.1", 20.0)
+
+
+def test_file_then_environment(tmp_path: Path) -> None:
+    path = write(
+        tmp_path, "[api]\nport = 9000\n[engine.universe]\ntop = 7\n[engine.markets.bybit-spot]\nenabled = false\n"
+    )
+    environment = {
+        "CROSSTAPE_API__PORT": "9001",
+        "CROSSTAPE_ENGINE__UNIVERSE__EXCLUDE_SYMBOLS": "AUSDT,BUSDT",
+        "OTHER": "x",
+    }
+    config = load(path, environment)
+    assert (config.api.port, config.engine.universe.top) == (9001, 7)
+    assert config.engine.universe.exclude_symbols == ("AUSDT", "BUSDT")
+    assert not config.engine.of("bybit-spot").enabled
+    assert config.engine.of("bybit-linear").top == 7
+
+
+@pytest.mark.parametrize(
+    ("text", "message"),
+    [
+        ("[api]\nprot = 1\n", r"unknown key api\.prot; did you mean api\.port\?"),
+        (
+            "[engine.universe]\ntopp = 1\n",
+            r"unknown key engine\.universe\.topp; did you mean engine\.universe\.top\?",
+        ),
+        ("zzz = 1\n", r"unknown key zzz; allowed: data, "),
+        ("[api]\nport = 'many'\n", r"api\.port: expected int, got str"),
+        ("[venues.bybit]\nrset = ''\n", r"unknown key venues\.bybit\.rset; did you mean venues\.bybit\.rest\?"),
+        ("[api\n", r"crosstape\.toml: "),
+    ],
+)
+def test_bad_keys_say_which(tmp_path: Path, text: str, message: str) -> None:
+    with pytest.raises(ConfigError, match=message):
+        load(write(tmp_path, text), {})
+
+
+def test_a_named_file_must_exist(tmp_path: Path) -> None:
+    with pytest.raises(ConfigError, match="no configuration file"):
+        load(tmp_path / "none.toml", {})
+
+
+def test_an_unknown_environment_variable_is_an_error() -> None:
+    with pytest.raises(ConfigError, match=r"unknown key api\.prt; did you mean api\.port"):
+        load(None, {"CROSSTAPE_API__PRT": "1"})
+
+
+def test_secrets_are_hidden(tmp_path: Path) -> None:
+    path = write(tmp_path, '[ledger]\nurl = "postgresql://me:swordfish@db/crosstape"\n')
+    config = load(path, {})
+    assert "swordfish" in config.ledger_url
+    assert shown(config)["ledger"]["url"] == HIDDEN
+    assert "swordfish" not in str(shown(config))
