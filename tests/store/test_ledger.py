@@ -100,6 +100,12 @@ def test_an_impossible_address_is_the_operators_to_fix(address: str, said: str) 
         Ledger.open(address)
 
 
+def test_a_missing_driver_is_named(monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setitem(sys.modules, "psycopg", None)
+    with pytest.raises(ConfigError, match=r"crosstape\[postgres\]"):
+        Ledger.open("postgresql://127.0.0.1/x")
+
+
 def test_a_password_is_in_no_message() -> None:
     with pytest.raises(StoreError) as caught:
         Ledger.open("postgresql://ann:hunter2@127.0.0.1:1/x?connect_timeout=1")
