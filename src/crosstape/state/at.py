@@ -33,6 +33,7 @@ class At:
         self.to_expiry_s = known.expiry_s[: self.n] - ts * 1e-9
         self.listed_days = (ts * 1e-9 - known.listed_s[: self.n]) / 86400.0
         self._dark: dict[int, NDArray[np.bool_]] = {}
+        self._totals: dict[tuple[int, int], F64] = {}
         self._state = state
         self._now = state.now[:, : self.n]
         rings = state.rings
@@ -48,6 +49,13 @@ class At:
 
     def total(self, field: int, seconds: int) -> F64:
         """Sum of a summed field over the window; NaN where the row's stream was down all through it."""
+        known = self._totals.get((field, seconds))
+        if known is None:
+            known = self._totals[field, seconds] = self._total(field, seconds)
+            known.flags.writeable = False
+        return known
+
+    def _total(self, field: int, seconds: int) -> F64:
         k, w = _PLACE[seconds]
         ring, i = self._state.rings.all[k], INDEX_OF_SUM[field]
         oldest = ring.sums[i, ring.at(ring.windows[w]), : self.n]
