@@ -6,6 +6,7 @@ from crosstape.model.event import Candle
 
 MINUTE_NS = 60_000_000_000
 GRACE_NS = 1_000_000_000
+NEVER = float("inf")
 LONGER_S = (180, 300, 900, 1800, 3600, 7200, 14400, 21600, 43200, 86400)
 TIMEFRAMES: dict[str, int] = {
     "1m": 60, "3m": 180, "5m": 300, "15m": 900, "30m": 1800, "1h": 3600,
@@ -19,9 +20,11 @@ Bar = list[float]
 class Bars:
     """One row's open bars. A minute closes one second after its end; a trade that comes later still is late."""
 
-    __slots__ = ("before", "closed", "longer", "minute")
+    __slots__ = ("before", "closed", "due", "longer", "minute")
 
     def __init__(self) -> None:
+        # No bar is final before; too early costs only a look.
+        self.due = 0.0
         self.minute: Bar | None = None
         self.before: Bar | None = None
         self.closed = 0
@@ -37,6 +40,7 @@ class Bars:
             if bar is None or start > bar[0]:
                 if bar is not None:
                     self.before = bar
+                self.due = min(self.due, start + MINUTE_NS + GRACE_NS)
                 self.minute = [start, price, price, price, price, size, notional, 1.0, size if bought else 0.0]
                 return True
             if self.before is None or start != self.before[0]:
@@ -65,6 +69,9 @@ class Bars:
             self.minute = None
         for seconds in [s for s, b in self.longer.items() if now >= b[0] + s * 1_000_000_000 + GRACE_NS]:
             done.append(candle(symbol, seconds, self.longer.pop(seconds)))
+        ends = [bar[0] + MINUTE_NS for bar in (self.minute, self.before) if bar is not None]
+        ends += [bar[0] + seconds * 1_000_000_000 for seconds, bar in self.longer.items()]
+        self.due = min(ends, default=NEVER) + GRACE_NS
         return done
 
     def _finish(self, symbol: str, bar: Bar) -> list[Candle]:

@@ -177,12 +177,13 @@ class Rings:
         ring = self.all[step % 3]
         ring.refresh(step // 3)
 
-    def turnover_history(self, window_s: int) -> F64:
+    def turnover_history(self, window_s: int, rows: slice) -> F64:
         """Turnover of the 20 windows before the open one, (20, rows), NaN where a window was not live at all."""
         ring = self.minute if window_s == 60 else self.five
         group = window_s // ring.step_s
         positions = ring.closed(SURGE_HISTORY * group)
-        return _grouped(ring.sums[_BOUGHT], ring.sums[_SOLD], ring.sums[_LIVE], positions, group)
+        sums = ring.sums[:, :, rows]
+        return _grouped(sums[_BOUGHT], sums[_SOLD], sums[_LIVE], positions, group)
 
     def grow(self, rows: int) -> None:
         """Room for `rows` rows."""
