@@ -109,7 +109,7 @@ class Viewer:
             self.values[column.name] = _frozen(values)
             self.digest.add_text(column.name)
             self.digest.add(values)
-            if i % BATCH == BATCH - 1:
+            if i % BATCH == BATCH - 1 or column.cadence is Cadence.MINUTE:
                 yield
 
     def _rank(self, known: Catalogue, new_second: bool) -> None:
