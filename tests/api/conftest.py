@@ -115,6 +115,16 @@ def hub(views: tuple[View, ...]) -> Hub:
     return hub
 
 
+@pytest.fixture(scope="session")
+def parts() -> tuple[Any, ...]:
+    return Process(), VENUES, Notebook()
+
+
+@pytest.fixture
+def process() -> Process:
+    return Process()
+
+
 @pytest.fixture
 def notebook() -> Notebook:
     return Notebook({"see": "viewer", "rule": "admin"})

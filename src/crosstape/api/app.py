@@ -2,10 +2,7 @@
 
 from __future__ import annotations
 
-import asyncio
-from collections.abc import AsyncIterator, Awaitable, Callable, Sequence
-from contextlib import asynccontextmanager
-from typing import Any
+from collections.abc import Sequence
 
 from crosstape.api.channels import Channels
 from crosstape.api.context import Context, Traffic
@@ -19,8 +16,6 @@ from crosstape.api.socket import Sockets
 from crosstape.model.errors import ConfigError
 from crosstape.wire.venue import Venue
 
-Asgi = Callable[[Any, Any, Any], Awaitable[None]]
-
 
 def create_app(
     hub: Hub,
@@ -28,8 +23,11 @@ def create_app(
     venues: Sequence[Venue] = (),
     ledger: Ledger | None = None,
     settings: ApiSettings | None = None,
-) -> Asgi:
-    """The ASGI application. ConfigError when keys are required and nobody keeps any."""
+) -> Gate:
+    """The ASGI application; `run` is the task behind its WebSocket topics.
+
+    ConfigError when keys are required and nobody keeps any.
+    """
     from crosstape.api.rest import litestar
 
     settings = settings if settings is not None else ApiSettings()
@@ -37,14 +35,4 @@ def create_app(
         raise ConfigError(f"api: listening on {settings.host} requires keys, and there is no ledger to keep them")
     context = Context(hub, settings, operations, tuple(venues), ledger, own_version(), Traffic())
     channels, keys = Channels(context), Keys(ledger, settings)
-
-    @asynccontextmanager
-    async def lifespan(_: Any) -> AsyncIterator[None]:
-        async with asyncio.TaskGroup() as group:
-            running = group.create_task(channels.run())
-            try:
-                yield
-            finally:
-                running.cancel()
-
-    return Gate(litestar(context, lifespan), Sockets(context, channels, keys), keys, hub, settings)
+    return Gate(litestar(context), Sockets(context, channels, keys), keys, context, channels)

@@ -94,15 +94,14 @@ def records(candles: Iterable[Candle]) -> Records:
 
 def merged(old: Records, new: Records, newer_wins: bool = False) -> Records:
     """By start. Of two with the same start: ours when it has trades, else the newer."""
-    if not old.size and new.size == 1:
-        return new
-    if new.size == 1 and new["minute"][0] > old["minute"][-1]:
+    if old.size and new.size == 1 and new["minute"][0] > old["minute"][-1]:
         return np.concatenate([old, new])
     both = np.concatenate([old, new])
     rank = np.zeros(both.size) if newer_wins else (both["repaired"] == 0) & (both["trades"] > 0)
     order = np.lexsort((np.arange(both.size), rank, both["minute"]))
     both = both[order]
-    last = np.append(both["minute"][1:] != both["minute"][:-1], True)
+    last = np.ones(both.size, bool)
+    last[:-1] = both["minute"][1:] != both["minute"][:-1]
     kept: Records = both[last]
     return kept
 

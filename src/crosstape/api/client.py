@@ -104,6 +104,8 @@ class Client:
         except ApiError as error:
             self._mistakes += 1
             reply = {"op": "error", "error": msgspec.to_builtins(error.detail)}
+            if command is not None and command.topic:
+                reply["topic"] = command.topic
         if command is not None and command.id is not None:
             reply["id"] = command.id
         self._replies.append(said(reply))

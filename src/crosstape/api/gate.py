@@ -5,11 +5,11 @@ from __future__ import annotations
 from collections.abc import Awaitable, Callable, Mapping, MutableMapping
 from typing import Any
 
+from crosstape.api.channels import Channels
+from crosstape.api.context import Context
 from crosstape.api.errors import ApiError
-from crosstape.api.hub import Hub
 from crosstape.api.keys import Keys, check_host, origin_allowed
 from crosstape.api.routes import ROUTES
-from crosstape.api.settings import ApiSettings
 
 Scope = MutableMapping[str, Any]
 Receive = Callable[[], Awaitable[Any]]
@@ -31,10 +31,15 @@ ALLOW_HEADERS = b"authorization, x-api-key, content-type"
 class Gate:
     """The outermost ASGI application."""
 
-    def __init__(self, rest: Asgi, sockets: Asgi, keys: Keys, hub: Hub, settings: ApiSettings) -> None:
-        self._rest, self._sockets, self._keys = rest, sockets, keys
-        self._hub, self._settings = hub, settings
-        self._origins = frozenset(origin.encode() for origin in settings.cors_origins)
+    def __init__(self, rest: Asgi, sockets: Asgi, keys: Keys, context: Context, channels: Channels) -> None:
+        self._rest, self._sockets, self._keys, self._channels = rest, sockets, keys, channels
+        self._hub, self._settings = context.hub, context.settings
+        self._plain = list(SECURITY)
+        self._origins = frozenset(origin.encode() for origin in context.settings.cors_origins)
+
+    async def run(self) -> None:
+        """Steps the WebSocket topics with every view, until cancelled."""
+        await self._channels.run()
 
     async def __call__(self, scope: Scope, receive: Receive, send: Send) -> None:
         """One connection."""
@@ -78,12 +83,12 @@ class Gate:
             raise ApiError(413, "too_large", f"a body of {most} bytes at most is taken", "body", f"{most} bytes")
 
     def _extra(self, headers: Mapping[bytes, bytes]) -> list[tuple[bytes, bytes]]:
-        extra = list(SECURITY)
-        if self._origins:
-            extra.append((b"vary", b"origin"))
-            origin = headers.get(b"origin", b"")
-            if origin in self._origins:
-                extra.append((b"access-control-allow-origin", origin))
+        if not self._origins:
+            return self._plain
+        extra = [*SECURITY, (b"vary", b"origin")]
+        origin = headers.get(b"origin", b"")
+        if origin in self._origins:
+            extra.append((b"access-control-allow-origin", origin))
         return extra
 
     async def _preflight(

@@ -5,6 +5,7 @@ from __future__ import annotations
 import asyncio
 import time
 from collections.abc import Mapping
+from functools import lru_cache
 from hashlib import sha256
 from urllib.parse import parse_qs, urlsplit
 
@@ -72,12 +73,21 @@ def _key(headers: Mapping[bytes, bytes], query: bytes) -> str:
 
 def check_host(headers: Mapping[bytes, bytes], settings: ApiSettings) -> None:
     """Without keys only this machine may ask: a page elsewhere can point its own name at 127.0.0.1."""
-    if settings.key_required or not is_loopback(settings.host):
-        return
-    host = _host_of(headers)
-    if host and not is_loopback(host) and host not in settings.allowed_hosts:
-        raise ApiError(403, "wrong_host", f"the host {host[:100]!r} is not served here", "host",
+    host = headers.get(b"host", b"")
+    if not _host_served(host, settings):
+        raise ApiError(403, "wrong_host", f"the host {host[:100].decode('latin-1')!r} is not served here", "host",
                        "a loopback address, or a name in allowed_hosts")  # fmt: skip
+
+
+@lru_cache(maxsize=256)
+def _host_served(host: bytes, settings: ApiSettings) -> bool:
+    if settings.key_required or not is_loopback(settings.host) or not host:
+        return True
+    try:
+        name = urlsplit("//" + host.decode("latin-1")).hostname or ""
+    except ValueError:
+        return False
+    return is_loopback(name) or name in settings.allowed_hosts
 
 
 def origin_allowed(headers: Mapping[bytes, bytes], settings: ApiSettings) -> bool:
@@ -89,10 +99,3 @@ def origin_allowed(headers: Mapping[bytes, bytes], settings: ApiSettings) -> boo
         return urlsplit(origin).netloc.lower() == headers.get(b"host", b"").decode("latin-1").lower()
     except ValueError:
         return False
-
-
-def _host_of(headers: Mapping[bytes, bytes]) -> str:
-    try:
-        return urlsplit("//" + headers.get(b"host", b"").decode("latin-1")).hostname or ""
-    except ValueError:
-        return "?"

@@ -2,8 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable
-from contextlib import AbstractAsyncContextManager
+import traceback
 from typing import Any
 from uuid import uuid4
 
@@ -18,11 +17,10 @@ from crosstape.api.pages import page_of
 from crosstape.api.query import parse
 from crosstape.api.routes import ROUTES, Route, matching
 
-Lifespan = Callable[[Litestar], AbstractAsyncContextManager[None]]
 CODES = {404: "not_found", 405: "method_not_allowed", 413: "too_large"}
 
 
-def litestar(context: Context, lifespan: Lifespan) -> Litestar:
+def litestar(context: Context) -> Litestar:
     """The application; documents itself through `openapi.py` rather than through Litestar."""
     paths: dict[str, dict[str, list[Route]]] = {}
     for route in ROUTES:
@@ -40,7 +38,6 @@ def litestar(context: Context, lifespan: Lifespan) -> Litestar:
         request_max_body_size=context.settings.max_body,
         openapi_config=None,
         logging_config=None,
-        lifespan=[lifespan],
         debug=False,
     )
 
@@ -85,7 +82,7 @@ def _page(pattern: str) -> HTTPRouteHandler:
         answer = page_of(request.scope["path"])
         return Response(answer.body, media_type=answer.kind.decode())
 
-    return HTTPRouteHandler(pattern, http_method="GET", status_code=200)(call)  # type: ignore[arg-type]
+    return HTTPRouteHandler(pattern, http_method="GET", status_code=200)(call)
 
 
 def _refused(_: Request[Any, Any, Any], error: ApiError) -> Response[bytes]:
@@ -113,9 +110,11 @@ def _http(request: Request[Any, Any, Any], error: HTTPException) -> Response[byt
 
 def _crashed(request: Request[Any, Any, Any], error: Exception) -> Response[bytes]:
     number = uuid4().hex[:12]
-    structlog.get_logger("crosstape.api").error(
-        "request crashed", id=number, method=request.method, path=request.scope["path"], exc_info=error
-    )
+    # As text: a renderer that shows local variables would show keys.
+    trace = "".join(traceback.format_exception(error))
+    path = request.scope["path"]
+    log = structlog.get_logger("crosstape.api")
+    log.error("request crashed", id=number, method=request.method, path=path, trace=trace)
     refused = ApiError(500, "internal", "something went wrong here; the log has more under this id")
     refused.detail = type(refused.detail)("internal", refused.detail.message, id=number)
     return _refused(request, refused)

@@ -32,9 +32,10 @@ class Series:
             self._grow(rows)
         slot = self._next % self._ts.size
         self._values[slot] = np.nan
-        for i, name in enumerate(SERIES):
-            if name in view.columns:
-                self._values[slot, i, :rows] = view.columns[name]
+        with np.errstate(over="ignore"):
+            for i, name in enumerate(SERIES):
+                if name in view.columns:
+                    self._values[slot, i, :rows] = view.columns[name]
         self._ts[slot] = view.ts
         self._next += 1
 

@@ -6,7 +6,7 @@ from collections import deque
 from collections.abc import Callable, Sequence
 from typing import Any
 
-from crosstape.api.codec import Head, Schema, schema_of
+from crosstape.api.codec import Cell, Head, Schema, schema_of
 from crosstape.api.message import Message, said
 from crosstape.api.tables import Record, flag_names
 from crosstape.api.topic import Grouped
@@ -28,7 +28,7 @@ class EventTopic:
         self, row: int | None, pick: Pick, known: Sequence[Record], n: int, columns: Sequence[tuple[str, str]]
     ) -> None:
         self._row, self._pick, self.n = row, pick, n
-        self.schema: Schema = schema_of(columns)
+        self.schema = Schema(0, tuple(Cell(name, unit, "json") for name, unit in columns))
         self._told: deque[Record] = deque(known, maxlen=n)
         self._waiting: deque[Record] = deque(maxlen=MOST_WAITING)
         self._batch: list[Record] = []

@@ -63,7 +63,8 @@ class TableTopic:
         differs = shown.quality[rows] != self._quality[rows]
         fresh = []
         for told, values, kind in zip(self._values, shown.columns, self._types, strict=True):
-            new, old = values[rows].astype(kind, copy=False), told[rows]
+            with np.errstate(over="ignore"):
+                new, old = values[rows].astype(kind, copy=False), told[rows]
             differs |= (new != old) & ~(np.isnan(new) & np.isnan(old))
             fresh.append(new)
         changed[rows] |= differs
