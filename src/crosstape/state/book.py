@@ -69,7 +69,7 @@ class Book:
         self.asks = {}
 
     def top(self) -> tuple[float, float, float, float]:
-        """bid, bid size, ask, ask size; NaN and 0 where a side is empty. Drops removed levels it meets.
+        """bid, bid size, ask, ask size; NaN and 0 where a side is empty. May drop removed levels.
 
         A side is scanned only when its best level is gone or too much has changed since the last look.
         """
@@ -106,11 +106,15 @@ class Book:
 
 
 def _scan(side: dict[float, float], best: Callable[[Iterable[float]], float]) -> tuple[float, float]:
-    """The best level of a side, or NaN and 0; removed levels on the way are dropped."""
-    while side:
-        price = best(side)
-        size = side[price]
-        if size > 0.0:
-            return price, size
-        del side[price]
-    return NAN, 0.0
+    """The best level of a side, or NaN and 0; removed levels are dropped when one stands in the way."""
+    if not side:
+        return NAN, 0.0
+    price = best(side)
+    if side[price] > 0.0:
+        return price, side[price]
+    for gone in [p for p, s in side.items() if not s > 0.0]:
+        del side[gone]
+    if not side:
+        return NAN, 0.0
+    price = best(side)
+    return price, side[price]
