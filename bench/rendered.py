@@ -59,7 +59,7 @@ def rendered(mix: Mix) -> Prerendered:
 def _place(mix: Mix) -> Path:
     """Where a mix is kept: named after it and after the simulator that rendered it."""
     name = hashlib.sha256(repr(mix).encode())
-    for source in sorted(Path(str(crosstape.sim.__file__)).parent.glob("*.py")):
+    for source in sorted(Path(str(crosstape.sim.__file__)).parent.rglob("*.py")):
         name.update(source.read_bytes())
     return Path(tempfile.gettempdir()) / "crosstape-bench" / f"{name.hexdigest()[:24]}.msgpack"
 
@@ -97,15 +97,17 @@ def opening(made: Prerendered, framer: Framer, universe: Universe) -> Iterator[F
     yield framer(ts, CLOCK, 0, Kind.TICK)
 
 
-def wanted(opened: Sequence[Frame]) -> dict[tuple[str, str], str]:
+def shards(opened: Sequence[Frame]) -> dict[tuple[str, str], str]:
     """(category, topic) -> the connection the machine asks for it on, after these opening frames."""
     scout = Machine(VENUES)
     for frame in opened:
         scout.step(frame)
-    found = {}
-    for effect in scout.wanted():
-        category = effect.source.partition("/")[0].removeprefix("bybit-")
-        found |= {(category, topic): effect.source for topic in effect.topics}
+    table, found = scout.state.table, {}
+    for instrument, tier, shard in zip(table.instruments, table.tiers, table.shards, strict=True):
+        market = shard.partition("/")[0]
+        if instrument is not None and shard:
+            topics = scout.streams[market].topics(instrument, tier)
+            found |= {(market.removeprefix("bybit-"), topic): shard for topic in topics}
     return found
 
 
@@ -119,7 +121,7 @@ def frames(made: Prerendered, universe: Universe = DEEP) -> Iterator[Frame]:
     framer = Framer()
     opened = list(opening(made, framer, universe))
     yield from opened
-    sources = wanted(opened)
+    sources = shards(opened)
     for source in sorted(set(sources.values())):
         yield framer(made.times[0], source, 1, Kind.OPEN)
     due = (made.times[0] // TICK_NS + 1) * TICK_NS
