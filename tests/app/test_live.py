@@ -12,8 +12,9 @@ from pathlib import Path
 
 import pytest
 
+from crosstape.app.known import addressed
 from crosstape.app.replaying import open_tape, replay
-from crosstape.app.running import Live, addressed
+from crosstape.app.running import Live
 from crosstape.config import Config, TapeSettings
 from crosstape.engine.settings import EngineSettings, Universe
 from crosstape.engine.view import View

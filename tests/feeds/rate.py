@@ -28,9 +28,7 @@ GUID = b"258EAFA5-E914-47DA-95CA-C5AB0DC85B11"
 
 def send(messages: int, size: int, port: Connection) -> None:
     """A WebSocket server for one client: an ack, then the same rendered frame as fast as it is taken."""
-    chunk = (
-        b"\x81\x7e" + size.to_bytes(2, "big") + b'{"topic":"publicTrade.BTCUSDT"}'.ljust(size, b"x")
-    ) * 50
+    chunk = (b"\x81\x7e" + size.to_bytes(2, "big") + b'{"topic":"publicTrade.BTCUSDT"}'.ljust(size, b"x")) * 50
     listener = socket.create_server(("127.0.0.1", 0))
     port.send(listener.getsockname()[1])
     peer, _ = listener.accept()
@@ -68,9 +66,7 @@ def venue(port: int) -> Venue:
 async def measure(messages: int, size: int) -> str:
     """One run: wall rate, CPU a message, and how deep the intake got."""
     here, there = multiprocessing.Pipe()
-    sender = multiprocessing.get_context("spawn").Process(
-        target=send, args=(messages, size, there), daemon=True
-    )
+    sender = multiprocessing.get_context("spawn").Process(target=send, args=(messages, size, there), daemon=True)
     sender.start()
     intake = BoundedIntake()
     feeds = Feeds([venue(here.recv())], intake, WallClock(), FeedSettings())

@@ -35,9 +35,7 @@ async def test_rounds_and_fetches_are_answered(server, rig, declare):
         assert "x-bapi-limit-status: 7" in first[7].split("\n")
         assert first[4].startswith(b'{"retCode": 0')
         request = Request("instruments", "/v5/page", (("cursor", "first%3D1"), ("limit", "1000")))
-        r.feeds.perform(
-            [Fetch(POLL, request), Fetch("mock-linear/backfill", request), Fetch("who/x", request)]
-        )
+        r.feeds.perform([Fetch(POLL, request), Fetch("mock-linear/backfill", request), Fetch("who/x", request)])
         await r.until(lambda: [a for a in r.frames(Kind.ANSWER) if a[5] == request.key() and a[1] != POLL])
         assert ("/v5/page", "cursor=first%253D1&limit=1000") in server.requests
         assert r.frames(Kind.FAILED)[0][1] == "who/x"

@@ -151,9 +151,7 @@ async def test_forced_reconnects_leave_nothing_behind(server, rig, declare):
 
 async def test_rotation_overlaps(server, rig, declare):
     limits = StreamLimits(topics_per_request=10, requests_per_s=1000.0, lifetime_s=3600.0)
-    async with rig(
-        declare(server.port, limits=limits), scale=3600.0, silence_s=7200.0, ack_timeout_s=3600.0
-    ) as r:
+    async with rig(declare(server.port, limits=limits), scale=3600.0, silence_s=7200.0, ack_timeout_s=3600.0) as r:
         r.feeds.perform([Subscribe(SOURCE, topics(3))])
         await r.until(lambda: len(r.frames(Kind.CLOSE)) >= 2)
         order = [(a[3], a[2]) for a in r.seen if a[3] in (Kind.OPEN, Kind.CLOSE)]
@@ -251,9 +249,7 @@ async def test_a_crashing_source_is_restarted_alone(server, rig, declare):
         return b'{"op":"subscribe","req_id":"%s","args":["a"]}' % key.encode()
 
     bad = declare(server.port, id="bad")
-    bad = msgspec.structs.replace(
-        bad, streams=(msgspec.structs.replace(bad.streams[0], subscribe=subscribe),)
-    )
+    bad = msgspec.structs.replace(bad, streams=(msgspec.structs.replace(bad.streams[0], subscribe=subscribe),))
     async with rig(declare(server.port), bad) as r:
         r.feeds.perform([Subscribe(SOURCE, topics(2)), Subscribe("bad-linear/0", ("a",))])
         await r.until(lambda: {h.source: h.crashes for h in r.feeds.health()}["bad-linear/0"] >= 2)
@@ -283,9 +279,7 @@ async def test_cancellation_closes_everything(server, rig, declare):
         await r.until(lambda: all(p.topics for p in server.live))
     await r.until(lambda: not server.live)
     assert {p.ws.close_code for p in codes} == {1000}
-    assert sorted((a[1], a[6]) for a in r.frames(Kind.CLOSE)) == sorted(
-        (a[1], 1000) for a in r.frames(Kind.OPEN)
-    )
+    assert sorted((a[1], a[6]) for a in r.frames(Kind.CLOSE)) == sorted((a[1], 1000) for a in r.frames(Kind.OPEN))
     assert r.feeds._session.closed
 
 

@@ -74,7 +74,7 @@ async def board(context: Context, ask: Ask[Ranked]) -> Answer:
     """One board, best first; filters rank it anew among the rows that pass."""
     query, view = ask.query, context.view
     found = board_named(ask.name)
-    fields = chosen("fields", query.fields, view.columns, (found.column.name, *found.beside))
+    fields = chosen("fields", query.fields, view.columns, tuple(dict.fromkeys((found.column.name, *found.beside))))
     ranking = _ranking(context, found, query)
     shown = _page(context, query, ranking.rows, fields, found.top)
     for record, value in zip(shown, ranking.values[query.offset :].tolist(), strict=False):
@@ -163,7 +163,7 @@ def _about(board: Board) -> Record:
         "unit": board.column.unit,
         "ascending": board.ascending,
         "min_turnover_usd": board.min_turnover_usd,
-        "fields": (board.column.name, *board.beside),
+        "fields": tuple(dict.fromkeys((board.column.name, *board.beside))),
         "top": board.top,
     }
 

@@ -46,7 +46,7 @@ class ApiSettings(msgspec.Struct, frozen=True, forbid_unknown_fields=True):
     idle_s: float = 10.0
     book_wait_s: float = 1.0
     fresh_s: float = 2.0
-    key_cache_s: float = 30.0
+    key_cache_s: float = 5.0
 
     @property
     def key_required(self) -> bool:

@@ -6,7 +6,6 @@ import asyncio
 import secrets
 import time
 from collections.abc import Callable, Sequence
-from urllib.parse import urlsplit
 
 import msgspec
 
@@ -16,16 +15,15 @@ from crosstape.config import Config
 from crosstape.engine.checkpoint import save
 from crosstape.engine.machine import Machine
 from crosstape.engine.settings import Configure, EngineSettings, encode_command
+from crosstape.engine.universe import wanted
 from crosstape.engine.view import View
 from crosstape.feeds.clock import WallClock, beat
 from crosstape.feeds.intake import BoundedIntake
-from crosstape.feeds.supervisor import Feeds
 from crosstape.live.pump import Outlets, Pump
 from crosstape.model.frame import CONFIG, Kind
 from crosstape.model.ports import Clock
 from crosstape.tape.layout import Limits, Origin
 from crosstape.tape.writer import TapeWriter
-from crosstape.venues import VENUES
 from crosstape.wire.venue import Venue
 
 
@@ -53,6 +51,9 @@ class Live:
     """One running crosstape: what the API and the tests look at."""
 
     def __init__(self, config: Config, venues: Sequence[Venue], clock: Clock | None = None) -> None:
+        # aiohttp and picows: only who goes live pays for them.
+        from crosstape.feeds.supervisor import Feeds
+
         self.config = config
         self.clock: Clock = clock or WallClock()
         self.started = self.clock.now()
@@ -85,7 +86,7 @@ class Live:
     def pump(self, publish: Callable[[View], None], interest: Callable[[], frozenset[int]]) -> Pump:
         """The loop over this machine."""
         self.machine.take_effects()
-        self.feeds.perform(self.machine.wanted())
+        self.feeds.perform(wanted(self.machine.state, self.machine.streams))
         saver = Checkpoints(self.recorder) if self.recorder is not None and self.config.tape.checkpoints else None
         outlets = Outlets(self.feeds.perform, publish, interest, self.recorder, saver)
         return Pump(self.intake, self.machine, outlets, self.clock)
@@ -110,31 +111,3 @@ def _limits(config: Config) -> Limits:
         segment_frames=tape.segment_frames,
         retention_bytes=int(tape.retention_gb * 1e9),
     )
-
-
-def addressed(venue: Venue, rest: str, stream: str) -> Venue:
-    """The venue with its addresses moved to other hosts: a testnet, or the simulator."""
-    streams = venue.streams
-    if stream:
-        base = stream.rstrip("/")
-        streams = tuple(msgspec.structs.replace(s, url=base + urlsplit(s.url).path) for s in streams)
-    return msgspec.structs.replace(venue, rest=rest.rstrip("/") or venue.rest, streams=streams)
-
-
-def venues_of(config: Config) -> tuple[Venue, ...]:
-    """The venues that are enabled, at the addresses and with the markets the configuration gives them."""
-    chosen = []
-    for venue in VENUES:
-        settings = config.venues.get(venue.id)
-        if settings is None:
-            chosen.append(venue)
-            continue
-        if not settings.enabled:
-            continue
-        venue = addressed(venue, settings.rest, settings.stream)
-        if settings.markets:
-            streams = tuple(s for s in venue.streams if s.market in settings.markets)
-            polls = tuple(p for p in venue.polls if p.market in settings.markets)
-            venue = msgspec.structs.replace(venue, streams=streams, polls=polls)
-        chosen.append(venue)
-    return tuple(chosen)

@@ -11,18 +11,17 @@ from pathlib import Path
 from typing import Any
 
 import msgspec
-import structlog
 
 from crosstape.api.app import create_app
 from crosstape.api.hub import Hub
 from crosstape.api.server import serving
-from crosstape.app.running import Live, addressed
+from crosstape.app.known import addressed, all_venues
+from crosstape.app.running import Live
 from crosstape.app.status import Vitals
 from crosstape.config import Config, DemoSettings
 from crosstape.engine.settings import EngineSettings, Universe
 from crosstape.model.errors import ConfigError, StoreError
 from crosstape.store.ledger import Ledger
-from crosstape.venues import VENUES
 from crosstape.wire.venue import Venue
 
 PATIENCE_S = 20.0
@@ -41,12 +40,11 @@ async def serve_live(
     once: bool = False,
 ) -> None:
     """Run until SIGINT or SIGTERM. With `once`: end as soon as data flows, Unreachable if none does."""
-    log = structlog.get_logger("crosstape")
     live, hub = Live(config, venues), Hub()
     live.open(settings)
     pump = live.pump(hub.publish, hub.interest)
     vitals = Vitals(live, pump)
-    ledger = _ledger(config, log)
+    ledger = _ledger(config)
     try:
         async with serving(create_app(hub, vitals, venues, ledger, config.api), config.api) as port:
             say(f"crosstape is at http://{config.api.host}:{port}/")
@@ -67,15 +65,19 @@ async def _work(live: Live, pump: Any, vitals: Vitals) -> None:
         group.create_task(vitals.watch_loop())
 
 
-def _ledger(config: Config, log: Any) -> Ledger | None:
+def _ledger(config: Config) -> Ledger | None:
     """The ledger, or None where it cannot be had and no key is needed: the live path goes on without it."""
+    import structlog
+
     config.folder.mkdir(parents=True, exist_ok=True)
     try:
         return Ledger.open(config.ledger_url, config.folder)
     except StoreError as error:
         if config.api.key_required:
             raise
-        log.warning("the ledger is unavailable; preferences are not kept", reason=str(error))
+        structlog.get_logger("crosstape").warning(
+            "the ledger is unavailable; preferences are not kept", reason=str(error)
+        )
         return None
 
 
@@ -133,7 +135,7 @@ async def simulated(demo: DemoSettings) -> AsyncIterator[tuple[Venue, ...]]:
         if not line:
             raise ConfigError("the simulated world did not start; see its message above")
         ready = msgspec.json.decode(line, type=dict[str, str])
-        yield tuple(addressed(venue, ready["rest"], ready["ws"]) for venue in VENUES)
+        yield tuple(addressed(venue, ready["rest"], ready["ws"]) for venue in all_venues())
     finally:
         with contextlib.suppress(ProcessLookupError):
             process.terminate()

@@ -13,8 +13,10 @@ from crosstape.cli.showing import boards, config, doctor, venues
 from crosstape.cli.tapes import replay, tape
 from crosstape.model.errors import ConfigError, CrosstapeError, TapeError
 
+COMMANDS = {command.name or "": command for command in (up, demo, replay, tape, venues, boards, doctor, config)}
 
-@click.group(context_settings={"help_option_names": ["-h", "--help"], "max_content_width": 100})
+
+@click.group(commands=COMMANDS, context_settings={"help_option_names": ["-h", "--help"], "max_content_width": 100})
 @click.version_option(__version__, prog_name="crosstape")
 @click.option(
     "-c",
@@ -30,10 +32,6 @@ def cli(context: click.Context, config_path: Path | None) -> None:
     Start with `crosstape demo` (a simulated world, no network needed) or `crosstape up` (live venues).
     """
     context.obj = config_path
-
-
-for _command in (up, demo, replay, tape, venues, boards, doctor, config):
-    cli.add_command(_command)
 
 
 def main() -> None:

@@ -31,7 +31,7 @@ def _listening(command: Any) -> Any:
 @click.pass_context
 def up(context: click.Context, /, once: bool, **changes: Any) -> None:
     """Run on live public venues."""
-    from crosstape.app.running import venues_of
+    from crosstape.app.known import venues_of
     from crosstape.app.serving import serve_live
 
     config = _config(context, changes)
@@ -68,7 +68,8 @@ def record_tape(path: Path | None, folder: Path, seconds: float) -> None:
     """Record the configured venues into a folder until interrupted, or for so long."""
     import msgspec
 
-    from crosstape.app.running import Live, venues_of
+    from crosstape.app.known import venues_of
+    from crosstape.app.running import Live
     from crosstape.config import load
 
     config = load(path)

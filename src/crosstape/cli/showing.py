@@ -25,10 +25,10 @@ def venues() -> None:
     from rich.console import Console
     from rich.table import Table
 
-    from crosstape.venues import VENUES
+    from crosstape.app.known import all_venues
 
     console = Console()
-    for venue in VENUES:
+    for venue in all_venues():
         markets = ", ".join(stream.market for stream in venue.streams)
         table = Table("what", "how", "note", title=f"{venue.id} ({markets})", title_justify="left")
         for capability in venue.capabilities:
@@ -148,7 +148,7 @@ def doctor(context: click.Context) -> None:
 
 
 def _venues(config: Any) -> Any:
-    from crosstape.app.running import venues_of
+    from crosstape.app.known import venues_of
 
     return venues_of(config)
 

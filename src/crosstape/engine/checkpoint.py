@@ -88,14 +88,14 @@ def _arrays(machine: Machine) -> Iterator[tuple[str, NDArray[Any]]]:
 
 
 def _rest(machine: Machine) -> Rest:
-    state, viewer = machine.state, machine.viewer
+    state, viewer, planner = machine.state, machine.viewer, machine.planner
     parts = {name: getattr(state, name) for name in STATE_PARTS}
     parts |= {name: sorted(getattr(state, name)) for name in STATE_SETS}
     table = {name: getattr(state.table, name) for name in TABLE_PARTS}
     table["seen"] = {market: sorted(natives) for market, natives in state.table.seen.items()}
     return Rest(
         VERSION, machine.seq, viewer.digest.value, viewer.number, viewer.second, machine.settings,
-        machine.catalogued, machine.planned_ts, machine.waiting, machine.shards.used, machine.shards.count,
+        planner.catalogued, planner.planned_ts, machine.waiting, planner.shards.used, planner.shards.count,
         {name: sorted(route.decoders) for name, route in machine.routes.items()},
         parts, table, state.table.instruments, list(state.sources.values()),
         [None if b is None else (b.bids, b.asks, b.last, b.depth, b.synced) for b in state.books],
@@ -121,8 +121,9 @@ def load(machine: Machine, sections: Mapping[str, bytes]) -> None:
 
 def _load_machine(machine: Machine, rest: Rest) -> None:
     machine.seq, machine.settings = rest.seq, rest.settings
-    machine.catalogued, machine.planned_ts, machine.waiting = rest.catalogued, rest.planned_ts, rest.waiting
-    machine.shards.used, machine.shards.count = rest.shards_used, rest.shards_count
+    machine.waiting = rest.waiting
+    machine.planner.catalogued, machine.planner.planned_ts = rest.catalogued, rest.planned_ts
+    machine.planner.shards.used, machine.planner.shards.count = rest.shards_used, rest.shards_count
     machine.state.sources = {source.name: source for source in rest.sources}
     for name, conns in rest.decoders.items():
         route = machine.route(name)

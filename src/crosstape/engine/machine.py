@@ -8,10 +8,10 @@ import msgspec
 
 from crosstape.boards.board import Board
 from crosstape.boards.catalogue import BOARDS
-from crosstape.engine import continuity, planning
+from crosstape.engine import continuity
 from crosstape.engine.digest import Digest
+from crosstape.engine.planning import Planner
 from crosstape.engine.settings import Configure, EngineSettings, SetUniverse, decode_command
-from crosstape.engine.universe import Shards
 from crosstape.engine.view import View
 from crosstape.engine.viewing import Viewer
 from crosstape.metrics import COLUMNS, Column
@@ -21,7 +21,7 @@ from crosstape.model.frame import Frame, Kind
 from crosstape.state.apply import apply
 from crosstape.state.source import Source
 from crosstape.state.state import State
-from crosstape.wire.effect import Effect, Subscribe
+from crosstape.wire.effect import Effect
 from crosstape.wire.request import parse_key
 from crosstape.wire.venue import Decoded, Decoder, Poll, Stream, Venue
 
@@ -52,7 +52,7 @@ class Machine:
     def __init__(
         self, venues: Sequence[Venue], columns: tuple[Column, ...] = COLUMNS, boards: tuple[Board, ...] = BOARDS
     ) -> None:
-        self.venues = {venue.id: venue for venue in venues}
+        self.venues = tuple(venues)
         self.streams = {stream.market: stream for venue in venues for stream in venue.streams}
         self.polls = {poll.source: poll for venue in venues for poll in venue.polls}
         self.columns, self.boards = columns, boards
@@ -63,9 +63,7 @@ class Machine:
         """Remember nothing."""
         self.settings = settings
         self.state = State()
-        self.shards = Shards()
-        self.catalogued: dict[str, int] = {}
-        self.planned_ts = 0
+        self.planner = Planner(self.venues)
         self.waiting: dict[int, int] = {}
         self.viewer = Viewer(self.columns, self.boards, Digest())
         self.routes: dict[str, Route] = {}
@@ -133,13 +131,8 @@ class Machine:
             source.errors += 1
             source.last_error = str(error)[:200]
             return
-        if not events:
-            return
-        if source.recent is not None:
-            events = continuity.unseen(source, events, RECENT_TRADES)
-        lost = apply(self.state, source, events, frame.ts_recv)
-        if lost:
-            continuity.ask_again(self.state, route.stream, lost, self.waiting, frame.ts_recv)
+        if events:
+            self._apply(route, events, frame.ts_recv)
 
     def _first(self, route: Route, frame: Frame) -> Decoder | None:
         if frame.conn != route.source.conn:
@@ -165,15 +158,17 @@ class Machine:
             return
         self._apply(route, events, frame.ts_recv)
         if any(type(event) is CatalogueEnd for event in events):
-            self.catalogued.setdefault(route.source.market, frame.ts_recv)
+            self.planner.catalogued.setdefault(route.source.market, frame.ts_recv)
 
     def _failed(self, route: Route, frame: Frame) -> None:
         source = route.source
         source.failed += 1
         source.last_error = frame.payload[:200].decode("utf-8", "replace")
         market = source.market
-        if source.name.endswith("/instruments") and market not in self.catalogued:
-            planning.use_builtin(self, market, frame.ts_recv)
+        if source.name.endswith("/instruments") and market not in self.planner.catalogued:
+            apply(self.state, source, self.planner.builtin(market, frame.ts_recv), frame.ts_recv)
+            # A built-in list is no catalogue: it must not delist what a later one names.
+            self.state.table.seen.pop(market, None)
 
     def _command(self, frame: Frame) -> None:
         try:
@@ -190,23 +185,12 @@ class Machine:
         elif isinstance(command, SetUniverse):
             markets = {**self.settings.markets, command.market: command.universe}
             self.settings = msgspec.structs.replace(self.settings, markets=markets)
-        self.planned_ts = 0
+        self.planner.planned_ts = 0
 
     def tick(self, frame: Frame) -> Iterator[View | None]:
         """Fold a TICK in slices: yields None between them and, last, the view."""
         self.seq = frame.seq
         ts = frame.ts_recv
-        planning.plan(self, ts)
+        self.planner.plan(self.state, self.settings, ts)
         continuity.ask_overdue(self.state, self.streams, self.waiting, ts)
         yield from self.viewer.view(self.state, self.settings.mode, frame)
-
-    def wanted(self) -> list[Subscribe]:
-        """Every subscription the state implies: what a restart asks for again."""
-        topics: dict[str, list[str]] = {}
-        for instrument, tier, shard in zip(
-            self.state.table.instruments, self.state.table.tiers, self.state.table.shards, strict=True
-        ):
-            stream = self.streams.get(shard.partition("/")[0])
-            if instrument is not None and shard and stream is not None:
-                topics.setdefault(shard, []).extend(stream.topics(instrument, tier))
-        return [Subscribe(shard, tuple(wanted)) for shard, wanted in topics.items()]

@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+from collections.abc import Mapping
+
 import numpy as np
 
 from crosstape.engine.settings import Universe
@@ -118,3 +120,14 @@ def move(state: State, stream: Stream, shards: Shards, row: int, tier: str, ts: 
         table.shards[row] = ""
         state.opened[row] = np.inf
     return effects
+
+
+def wanted(state: State, streams: Mapping[str, Stream]) -> list[Subscribe]:
+    """Every subscription the state implies: what a restart asks for again."""
+    topics: dict[str, list[str]] = {}
+    table = state.table
+    for instrument, tier, shard in zip(table.instruments, table.tiers, table.shards, strict=True):
+        stream = streams.get(shard.partition("/")[0])
+        if instrument is not None and shard and stream is not None:
+            topics.setdefault(shard, []).extend(stream.topics(instrument, tier))
+    return [Subscribe(shard, tuple(names)) for shard, names in topics.items()]

@@ -4,8 +4,9 @@ from collections.abc import Iterator, Sequence
 
 from msgspec import Struct
 
-from crosstape.sim.bybit_rest import answer
-from crosstape.sim.bybit_stream import Key, Stream
+from crosstape.sim.bybit.rest import answer
+from crosstape.sim.bybit.stream import Stream
+from crosstape.sim.dialect import Key
 from crosstape.sim.server import SimSettings, make_world
 
 START_NS = 1_795_000_000_000_000_000

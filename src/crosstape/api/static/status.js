@@ -1,6 +1,9 @@
 // The built-in status page: asks once a second, shows what it is told, and says when it is told nothing.
 "use strict";
-const BOARDS = ["gainers_5m", "losers_5m", "turnover_24h", "volume_surge", "funding_highest", "oi_up"];
+const BOARDS = ["turnover_24h", "gainers_24h", "losers_24h", "velocity_up", "cvd_up", "cvd_down", "funding_highest",
+  "spread_tightest", "liquidations_1h"];
+// Said of every row of a demo or a young window: they do not set one row apart from another.
+const EVERYWHERE = new Set(["SIMULATED", "REPLAY", "PARTIAL_WINDOW"]);
 const at = (id) => document.getElementById(id);
 const key = () => sessionStorage.getItem("key") || "";
 
@@ -53,10 +56,12 @@ function boardTable(body) {
   const table = document.createElement("table");
   const tbody = table.createTBody();
   tbody.append(...body.rows.map((r) => {
-    const row = line([cell(r.symbol), cell(number(r.value, body.board.unit), "n")], r.quality.length ? "doubt" : "");
+    const doubt = r.quality.some((flag) => !EVERYWHERE.has(flag));
+    const row = line([cell(r.symbol), cell(number(r.value, body.board.unit), "n")], doubt ? "doubt" : "");
     row.title = r.quality.join(" ");
     return row;
   }));
+  if (!body.rows.length) tbody.append(line([cell("no row has a value yet: its window is still empty")], "doubt"));
   box.append(title, table);
   return box;
 }

@@ -7,13 +7,13 @@ from typing import Final
 import numpy as np
 import numpy.typing as npt
 
-from crosstape.sim.bybit import Native
-from crosstape.sim.bybit_klines import SPANS
-from crosstape.sim.bybit_topics import Book, Kline, Liquidations, Ticker, Topic, Touch, Trades
+from crosstape.sim.bybit.native import Native
+from crosstape.sim.bybit.topics import Book, Kline, Liquidations, Ticker, Topic, Touch, Trades
+from crosstape.sim.dialect import Key
 from crosstape.sim.facts import Happened, Trade
+from crosstape.sim.klines import SPANS
 from crosstape.sim.world import World
 
-Key = tuple[str, str]
 F64 = npt.NDArray[np.float64]
 TIMED_NS: Final = 50_000_000
 RECENT: Final = 1000

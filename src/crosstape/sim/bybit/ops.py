@@ -1,12 +1,13 @@
 """What clients say on Bybit's public sockets and how the venue replies. Pure."""
 
 from collections.abc import Collection
-from typing import Final, Literal
+from typing import Final
 
 import msgspec
 from msgspec import Struct
 
-from crosstape.sim.bybit_stream import Stream
+from crosstape.sim.bybit.stream import Stream
+from crosstape.sim.dialect import Reply
 
 MOST_CHARS: Final = 21_000
 MOST_SPOT_ARGS: Final = 10
@@ -20,33 +21,25 @@ class Request(Struct):
     req_id: str | int = ""
 
 
-class Reply(Struct, frozen=True):
-    """The venue's answer and what it changes."""
-
-    payload: bytes
-    change: Literal["", "subscribe", "unsubscribe"] = ""
-    topics: tuple[str, ...] = ()
-
-
 def reply(stream: Stream, category: str, conn_id: str, held: Collection[str], text: bytes) -> Reply:
     """Answers one message; a request with one bad topic fails as a whole."""
     try:
         request = msgspec.json.decode(text, type=Request)
     except msgspec.MsgspecError:
-        return Reply(ack(Request(), conn_id, False, "error:invalid request"))
+        return Reply((ack(Request(), conn_id, False, "error:invalid request"),))
     match request.op:
         case "ping":
-            return Reply(ack(request, conn_id, True, "pong"))
+            return Reply((ack(request, conn_id, True, "pong"),))
         case "subscribe":
             wrong = refusal(stream, category, held, request.args)
             if wrong:
-                return Reply(ack(request, conn_id, False, wrong))
+                return Reply((ack(request, conn_id, False, wrong),))
             said = "subscribe" if category == "spot" else ""
-            return Reply(ack(request, conn_id, True, said), "subscribe", tuple(request.args))
+            return Reply((ack(request, conn_id, True, said),), "subscribe", tuple(request.args))
         case "unsubscribe":
             topics = tuple(topic for topic in request.args if topic in held)
-            return Reply(ack(request, conn_id, True, ""), "unsubscribe", topics)
-    return Reply(ack(request, conn_id, False, "error:invalid op"))
+            return Reply((ack(request, conn_id, True, ""),), "unsubscribe", topics)
+    return Reply((ack(request, conn_id, False, "error:invalid op"),))
 
 
 def refusal(stream: Stream, category: str, held: Collection[str], topics: list[str]) -> str:

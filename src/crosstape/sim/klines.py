@@ -1,4 +1,4 @@
-"""Bybit's candle intervals, built from the world's minutes."""
+"""Candles of any interval, built from the world's minutes; an interval is minutes, or D, W, M."""
 
 from typing import Final
 

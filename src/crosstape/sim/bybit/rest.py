@@ -7,11 +7,11 @@ from urllib.parse import parse_qs, quote, unquote
 import msgspec
 
 from crosstape.sim.answer import Answer
-from crosstape.sim.bybit import instrument, ms, plain, rest_ticker, trade_id
-from crosstape.sim.bybit_klines import SPANS, candles, start_of, texts
-from crosstape.sim.bybit_stream import Stream
+from crosstape.sim.bybit.native import instrument, ms, plain, rest_ticker, trade_id
+from crosstape.sim.bybit.stream import Stream
 from crosstape.sim.carry import BUCKET_NS, crowding
 from crosstape.sim.history import DAYS_KEPT, MINUTES, unit_noise
+from crosstape.sim.klines import SPANS, candles, start_of, texts
 
 Query = Mapping[str, str]
 Result = dict[str, object]

@@ -1,13 +1,11 @@
 """Which contracts Bybit lists on the world's assets, with its native symbols, ticks and lots."""
 
 from collections.abc import Iterator
-from datetime import UTC, datetime, timedelta
-from math import floor, log10
+from datetime import datetime
 from typing import Final
-from zlib import crc32
 
 from crosstape.sim.assets import Asset
-from crosstape.sim.listing import DAY_NS, Contract, Kind
+from crosstape.sim.listing import Contract, Kind, build, digits, fridays
 
 MULTIPLIERS: Final = {
     "PEPE": 1000, "BONK": 1000, "FLOKI": 1000, "LUNC": 1000, "XEC": 1000, "RATS": 1000,
@@ -21,22 +19,6 @@ QUARTER_CODES: Final = {3: "H", 6: "M", 9: "U", 12: "Z"}
 STABLE: Final = "USDC"
 
 
-def digits(value: float) -> int:
-    """Power of ten just below a value."""
-    return floor(log10(value))
-
-
-def fridays(start_ns: int) -> tuple[list[datetime], list[datetime]]:
-    """Coming expiries at 08:00 UTC: weekly ones and last Fridays of quarters."""
-    today = datetime.fromtimestamp(start_ns / 1e9, UTC).replace(hour=8, minute=0, second=0, microsecond=0)
-    friday = today + timedelta(days=(4 - today.weekday()) % 7)
-    if friday.timestamp() * 1e9 <= start_ns:
-        friday += timedelta(days=7)
-    weeks = [friday + timedelta(days=7 * i) for i in range(60)]
-    last = [d for d in weeks if d.month % 3 == 0 and (d + timedelta(days=7)).month != d.month]
-    return weeks[:3], last[:3]
-
-
 def native_base(ticker: str) -> tuple[str, int]:
     """Bybit's base coin and its multiplier; SHIB is written with the number behind."""
     multiplier = MULTIPLIERS.get(ticker, 1)
@@ -45,32 +27,11 @@ def native_base(ticker: str) -> tuple[str, int]:
     return (f"{ticker}{multiplier}" if ticker in SUFFIXED else f"{multiplier}{ticker}"), multiplier
 
 
-def build(
-    asset: Asset, row: int, market: str, kind: Kind, symbol: str, base: str, quote: str, settle: str,
-    share: float, price: float, multiplier: int = 1, expiry_ns: int = 0, start_ns: int = 0,
-) -> Contract:  # fmt: skip
-    """Chooses tick, lot, age and funding interval for a contract."""
-    spot, inverse = kind == "SPOT", market == "inverse"
-    decimals = max(4 - digits(price) + (1 if digits(price) < 4 else 0) - (2 if digits(price) >= 3 else 1), 1)
-    lot = 10.0 ** digits((0.1 if spot else 100.0 if price >= 50 else 10.0) / price)
-    lot_decimals = max(-digits(lot * 1.0001), 0)
-    salt = crc32(f"{market}{symbol}".encode())
-    hours = 8 if asset.turnover_usd > 3e8 else (4, 4, 8, 1)[salt % 4]
-    age_days = 30 + salt % 1500 if asset.turnover_usd < 1e8 else 900 + salt % 1500
-    return Contract(
-        venue="bybit", market=market, symbol=symbol, kind=kind, asset=row, base=base, quote=quote, settle=settle,
-        share=share, multiplier=float(multiplier), inverse=inverse, tick=10.0**-decimals, price_decimals=decimals,
-        lot=1.0 if inverse else lot, lot_decimals=0 if inverse else lot_decimals,
-        funding_hours=hours if kind == "PERP" else 0, expiry_ns=expiry_ns,
-        launch_ns=(start_ns // DAY_NS - (60 if expiry_ns else age_days)) * DAY_NS + 36_000_000_000_000,
-    )  # fmt: skip
-
-
 def linear(asset: Asset, row: int, rank: int, start_ns: int) -> Iterator[Contract]:
     """USDT and USDC perpetuals and dated futures."""
     base, multiplier = native_base(asset.ticker)
     price = asset.price * multiplier
-    args = (asset, row, "linear")
+    args = ("bybit", asset, row, "linear")
 
     def one(kind: Kind, symbol: str, quote: str, share: float, expiry: datetime | None = None) -> Contract:
         ns = int(expiry.timestamp()) * 1_000_000_000 if expiry else 0
@@ -92,14 +53,17 @@ def inverse(asset: Asset, row: int, start_ns: int) -> Iterator[Contract]:
     if asset.ticker not in INVERSE:
         return
     ticker, price = asset.ticker, asset.price
-    yield build(asset, row, "inverse", "PERP", f"{ticker}USD", ticker, "USD", ticker, 0.06, price, 1, 0, start_ns)
+    args = ("bybit", asset, row, "inverse")
+
+    def one(kind: Kind, symbol: str, share: float, ns: int = 0) -> Contract:
+        return build(*args, kind, symbol, ticker, "USD", ticker, share, price, 1, ns, start_ns, True)
+
+    yield one("PERP", f"{ticker}USD", 0.06)
     if ticker in QUARTERLY:
         for day in fridays(start_ns)[1][:2]:
             symbol = f"{ticker}USD{QUARTER_CODES[day.month]}{day:%y}"
             ns = int(day.timestamp()) * 1_000_000_000
-            yield build(
-                asset, row, "inverse", "FUTURE", symbol, ticker, "USD", ticker, 0.004, price, 1, ns, start_ns
-            )
+            yield one("FUTURE", symbol, 0.004, ns)
 
 
 def spot(asset: Asset, row: int, rank: int, btc: float, start_ns: int) -> Iterator[Contract]:
@@ -112,9 +76,8 @@ def spot(asset: Asset, row: int, rank: int, btc: float, start_ns: int) -> Iterat
     for quote, share, worth in quotes:
         symbol = f"{asset.ticker}{quote}"
         price = asset.price / worth
-        contract = build(
-            asset, row, "spot", "SPOT", symbol, asset.ticker, quote, quote, share, price, 1, 0, start_ns
-        )
+        args = ("bybit", asset, row, "spot")
+        contract = build(*args, "SPOT", symbol, asset.ticker, quote, quote, share, price, 1, 0, start_ns)
         if quote == "BTC":
             lot = 10.0 ** digits(0.1 / asset.price)
             yield Contract(**{
@@ -138,5 +101,5 @@ def contracts(assets: tuple[Asset, ...], start_ns: int) -> list[Contract]:
         if rank < max(len(tradable) * 2 // 3, 1):
             found += spot(asset, row, rank, btc, start_ns)
     usdc = assets[stable]
-    return [*found, build(usdc, stable, "spot", "SPOT", "USDCUSDT", "USDC", "USDT", "USDT", 1.0, usdc.price,
-                          1, 0, start_ns)]  # fmt: skip
+    args = ("bybit", usdc, stable, "spot")
+    return [*found, build(*args, "SPOT", "USDCUSDT", "USDC", "USDT", "USDT", 1.0, usdc.price, 1, 0, start_ns)]

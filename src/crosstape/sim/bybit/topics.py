@@ -2,9 +2,9 @@
 
 from typing import Final, Protocol
 
-from crosstape.sim.bybit import contract_ticker, spot_ticker, trade_rows
-from crosstape.sim.bybit_klines import MINUTE_MS, candles, next_start, start_of, texts
+from crosstape.sim.bybit.native import contract_ticker, spot_ticker, trade_rows
 from crosstape.sim.facts import Liquidation, Trade
+from crosstape.sim.klines import MINUTE_MS, candles, next_start, start_of, texts
 from crosstape.sim.world import World
 
 MS: Final = 1_000_000

@@ -1,0 +1,44 @@
+"""The venues crosstape speaks, at the addresses an operator gives them."""
+
+from __future__ import annotations
+
+from urllib.parse import urlsplit
+
+import msgspec
+
+from crosstape.config import Config
+from crosstape.venues import VENUES
+from crosstape.wire.venue import Venue
+
+
+def all_venues() -> tuple[Venue, ...]:
+    """Every venue, at its own addresses."""
+    return VENUES
+
+
+def addressed(venue: Venue, rest: str, stream: str) -> Venue:
+    """The venue with its addresses moved to other hosts: a testnet, or the simulator."""
+    streams = venue.streams
+    if stream:
+        base = stream.rstrip("/")
+        streams = tuple(msgspec.structs.replace(s, url=base + urlsplit(s.url).path) for s in streams)
+    return msgspec.structs.replace(venue, rest=rest.rstrip("/") or venue.rest, streams=streams)
+
+
+def venues_of(config: Config) -> tuple[Venue, ...]:
+    """The venues that are enabled, at the addresses and with the markets the configuration gives them."""
+    chosen = []
+    for venue in VENUES:
+        settings = config.venues.get(venue.id)
+        if settings is None:
+            chosen.append(venue)
+            continue
+        if not settings.enabled:
+            continue
+        venue = addressed(venue, settings.rest, settings.stream)
+        if settings.markets:
+            streams = tuple(s for s in venue.streams if s.market in settings.markets)
+            polls = tuple(p for p in venue.polls if p.market in settings.markets)
+            venue = msgspec.structs.replace(venue, streams=streams, polls=polls)
+        chosen.append(venue)
+    return tuple(chosen)
