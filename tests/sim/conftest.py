@@ -9,7 +9,8 @@ import aiohttp
 import msgspec
 import pytest
 
-from crosstape.sim.server import Server, SimSettings, serve
+from crosstape.sim.server import SimSettings, serve
+from crosstape.sim.venue import Server
 
 SMALL = SimSettings(seed=3, assets=12, rate=1500.0)
 
@@ -66,7 +67,8 @@ def running() -> Callable[..., Any]:
 
     @asynccontextmanager
     async def run(settings: SimSettings = SMALL, **faults: Any) -> AsyncIterator[Client]:
-        async with serve(settings, **faults) as server, aiohttp.ClientSession() as http:
+        async with serve(settings, **faults) as simulation, aiohttp.ClientSession() as http:
+            (server,) = simulation.venues.values()
             yield Client(server, http)
 
     return run

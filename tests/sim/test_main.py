@@ -33,3 +33,10 @@ def test_serves_until_told(how: str) -> None:
             assert process.wait(10) == 0
         finally:
             process.kill()
+
+
+def test_an_unknown_venue_is_refused() -> None:
+    command = [sys.executable, "-m", "crosstape.sim", "--venue", "bybit,nowhere"]
+    ended = subprocess.run(command, capture_output=True, text=True, check=False)
+    assert ended.returncode == 2
+    assert "nowhere: not among bybit" in ended.stderr

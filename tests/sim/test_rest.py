@@ -7,8 +7,8 @@ from typing import Any
 import msgspec
 import pytest
 
-from crosstape.sim.bybit_rest import answer
-from crosstape.sim.bybit_stream import Stream
+from crosstape.sim.bybit.rest import answer
+from crosstape.sim.bybit.stream import Stream
 from crosstape.sim.fault import Refuse
 from crosstape.sim.prerender import START_NS, instrument_pages
 from crosstape.sim.server import SimSettings, make_world

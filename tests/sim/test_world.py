@@ -3,7 +3,7 @@
 import numpy as np
 import pytest
 
-from crosstape.sim.bybit_stream import Stream
+from crosstape.sim.bybit.stream import Stream
 from crosstape.sim.flow import calibrate, expected_messages
 from crosstape.sim.ladder import Ladder, Side
 from crosstape.sim.listing import Contract
