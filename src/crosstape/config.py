@@ -22,7 +22,16 @@ SECRET_WORDS = ("secret", "password", "token", "private", "passphrase")
 
 
 class TapeSettings(msgspec.Struct, frozen=True):
-    """Recording. `folder` empty = "tape" in the data folder."""
+    """Recording and restart.
+
+    record            keep a tape; without one there is no restart and no replay
+    folder            "" = "tape" in the data folder
+    retention_gb      what the folder may hold; the oldest segments go first
+    segment_minutes   a segment, and with it a checkpoint, begins at least this often
+    segment_mb        and at this size
+    segment_frames    and after so many frames: what a restart may have to fold
+    checkpoints       let segments begin with a checkpoint
+    """
 
     record: bool = True
     folder: str = ""
@@ -34,31 +43,51 @@ class TapeSettings(msgspec.Struct, frozen=True):
 
 
 class DemoSettings(msgspec.Struct, frozen=True):
-    """The simulated world of `crosstape demo`."""
+    """The simulated world of `crosstape demo`.
+
+    seed         the same seed is the same world
+    assets       how many it has; some have several instruments
+    rate         messages a second it aims at, over all subscriptions
+    """
 
     seed: int = 7
     assets: int = 200
     rate: float = 3_000.0
-    time_scale: float = 1.0
 
 
 class VenueSettings(msgspec.Struct, frozen=True):
-    """One venue. Empty addresses = the venue's own; `testnet` is a host to use instead of the main one."""
+    """One venue.
+
+    enabled   take it at all
+    rest      address of its REST API, such as a testnet's; "" = its own
+    stream    address of its sockets, without the path; "" = its own
+    markets   only these of its markets; none = all
+    without   channels that are not taken: topics that begin with one of these words
+    """
 
     enabled: bool = True
     rest: str = ""
     stream: str = ""
     markets: tuple[str, ...] = ()
+    without: tuple[str, ...] = ()
 
 
 class LedgerSettings(msgspec.Struct, frozen=True):
-    """Where the ledger is: a SQLAlchemy address; empty = SQLite in the data folder."""
+    """What is kept in tables: preferences, keys, completeness.
+
+    url   sqlite:///… or postgresql://…; "" = SQLite in the data folder
+    """
 
     url: str = ""
 
 
 class Config(msgspec.Struct, frozen=True):
-    """Everything that can be set; `crosstape config show` prints it with where each value came from."""
+    """Everything that can be set.
+
+    data        the folder for all that is kept
+    log_level   debug, info, warning or error
+    log_json    one JSON object a line instead of plain text
+    """
 
     data: str = "~/.local/share/crosstape"
     log_level: str = "info"

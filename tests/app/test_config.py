@@ -6,8 +6,10 @@ from pathlib import Path
 
 import pytest
 
+from crosstape.app.known import venues_of
 from crosstape.config import HIDDEN, Config, load, shown
 from crosstape.model.errors import ConfigError
+from crosstape.model.instrument import Instrument, InstrumentKind
 
 
 def write(folder: Path, text: str) -> Path:
@@ -72,6 +74,26 @@ def test_a_named_file_must_exist(tmp_path: Path) -> None:
 def test_an_unknown_environment_variable_is_an_error() -> None:
     with pytest.raises(ConfigError, match=r"unknown key api\.prt; did you mean api\.port"):
         load(None, {"CROSSTAPE_API__PRT": "1"})
+
+
+def test_a_venue_is_narrowed(tmp_path: Path) -> None:
+    text = """
+    [venues.bybit]
+    rest = "https://api-testnet.bybit.com/"
+    stream = "wss://stream-testnet.bybit.com"
+    markets = ["bybit-linear"]
+    without = ["allLiquidation", "orderbook.200"]
+    """
+    (bybit,) = [v for v in venues_of(load(write(tmp_path, text), {})) if v.id == "bybit"]
+    (stream,) = bybit.streams
+    perp = Instrument("bybit-linear", "BTCUSDT", InstrumentKind.PERP, "BTC", "USDT", "USDT")
+    assert bybit.rest == "https://api-testnet.bybit.com"
+    assert stream.url == "wss://stream-testnet.bybit.com/v5/public/linear"
+    assert stream.topics(perp, "A") == ("publicTrade.BTCUSDT", "tickers.BTCUSDT", "orderbook.1.BTCUSDT")
+    assert stream.book_topics(perp, "A") == ()
+    assert {poll.market for poll in bybit.polls} == {"bybit-linear"}
+    off = load(write(tmp_path, "[venues.bybit]\nenabled = false\n"), {})
+    assert all(v.id != "bybit" for v in venues_of(off))
 
 
 def test_secrets_are_hidden(tmp_path: Path) -> None:

@@ -7,8 +7,9 @@ from urllib.parse import urlsplit
 import msgspec
 
 from crosstape.config import Config
+from crosstape.model.instrument import Instrument
 from crosstape.venues import VENUES
-from crosstape.wire.venue import Venue
+from crosstape.wire.venue import Stream, Venue
 
 
 def all_venues() -> tuple[Venue, ...]:
@@ -40,5 +41,20 @@ def venues_of(config: Config) -> tuple[Venue, ...]:
             streams = tuple(s for s in venue.streams if s.market in settings.markets)
             polls = tuple(p for p in venue.polls if p.market in settings.markets)
             venue = msgspec.structs.replace(venue, streams=streams, polls=polls)
+        if settings.without:
+            streams = tuple(_without(stream, settings.without) for stream in venue.streams)
+            venue = msgspec.structs.replace(venue, streams=streams)
         chosen.append(venue)
     return tuple(chosen)
+
+
+def _without(stream: Stream, words: tuple[str, ...]) -> Stream:
+    """The stream without the topics an operator does not want."""
+
+    def topics(instrument: Instrument, tier: str) -> tuple[str, ...]:
+        return tuple(t for t in stream.topics(instrument, tier) if not t.startswith(words))
+
+    def book_topics(instrument: Instrument, tier: str) -> tuple[str, ...]:
+        return tuple(t for t in stream.book_topics(instrument, tier) if not t.startswith(words))
+
+    return msgspec.structs.replace(stream, topics=topics, book_topics=book_topics)

@@ -10,9 +10,13 @@ from crosstape.model.errors import ConfigError
 class Universe(msgspec.Struct, frozen=True, forbid_unknown_fields=True):
     """Which instruments of a market get streams. Those left out are still listed and polled (tier C).
 
-    top      how many, by 24 h turnover; 0 = all
-    deep     how many of them with the whole book (tier A); the rest get best bid and offer (tier B)
-    symbols  native symbols always taken, tier A
+    enabled                     take streams of this market at all
+    top                         how many, by 24 h turnover; 0 = all
+    deep                        how many of them with the whole book (tier A); the rest get best bid and offer (B)
+    symbols                     native symbols always taken, tier A
+    exclude_symbols             native symbols never taken
+    min_24h_volume              turnover below which none is taken; unknown turnover is no reason to leave one out
+    preferred_quote_currencies  only these quotes
     """
 
     enabled: bool = True
@@ -25,8 +29,11 @@ class Universe(msgspec.Struct, frozen=True, forbid_unknown_fields=True):
 
 
 class EngineSettings(msgspec.Struct, frozen=True, forbid_unknown_fields=True):
-    """mode: live or simulated · universe: the default, `markets`: exceptions by market · backfill_hours of
-    one-minute candles asked for once for every tier A instrument; 0 = none."""
+    """What the machine works by; `engine.universe` is the default, `engine.markets.<name>` the exceptions.
+
+    mode             live or simulated: the latter flags every row
+    backfill_hours   of one-minute candles asked for once for every tier A instrument; 0 = none
+    """
 
     mode: str = "live"
     universe: Universe = Universe()

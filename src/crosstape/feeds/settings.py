@@ -14,6 +14,11 @@ class FeedSettings(msgspec.Struct, frozen=True, kw_only=True):
     """How the feeds connect, retry and give up. Timeouts of the network stack (`total`, `connect`, `read`)
     are real seconds; everything else is the injected clock's.
 
+    total_timeout_s     a whole REST request
+    connect_timeout_s   reaching the host
+    read_timeout_s      between two bytes
+    connections         open at once; connections_per_host: to one host
+    keepalive_s         an idle connection is kept so long
     retries, retry_*    on idempotent REST: wait retry_first_s, times retry_factor each, jittered
     breaker_*           consecutive failures that open a host's breaker, and for how long
     backoff_*           reconnects: full jitter up to first * 2^n <= cap; afresh after a connection of good_s
