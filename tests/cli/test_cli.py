@@ -133,3 +133,17 @@ def test_doctor_names_what_is_wrong(tmp_path: Path) -> None:
     assert done.returncode == 1
     assert "ok   python" in done.stdout
     assert "FAIL bybit: 127.0.0.1:9 is not reachable" in done.stdout
+
+
+def test_keys_are_made_listed_and_revoked(tmp_path: Path) -> None:
+    environment = {"CROSSTAPE_DATA": str(tmp_path)}
+    key = crosstape("keys", "create", "desk", "--role", "trader", **environment).stdout.strip()
+    assert key.startswith("ct_")
+    listed = crosstape("keys", "list", **environment).stdout
+    assert "desk" in listed
+    assert "trader" in listed
+    assert key not in listed
+    assert crosstape("keys", "revoke", "1", **environment).returncode == 0
+    again = crosstape("keys", "revoke", "7", **environment)
+    assert again.returncode == 1
+    assert "no key 7" in again.stderr

@@ -8,12 +8,15 @@ from pathlib import Path
 import click
 
 from crosstape import __version__
+from crosstape.cli.keys import keys
 from crosstape.cli.running import demo, up
 from crosstape.cli.showing import boards, config, doctor, venues
 from crosstape.cli.tapes import replay, tape
 from crosstape.model.errors import ConfigError, CrosstapeError, TapeError
 
-COMMANDS = {command.name or "": command for command in (up, demo, replay, tape, venues, boards, doctor, config)}
+COMMANDS = {
+    command.name or "": command for command in (up, demo, replay, tape, venues, boards, keys, doctor, config)
+}
 
 
 @click.group(commands=COMMANDS, context_settings={"help_option_names": ["-h", "--help"], "max_content_width": 100})
