@@ -1,4 +1,4 @@
-"""One instrument's order book: a dict a side, pruned and sorted only when it is read."""
+"""One instrument's order book: a dict a side, sorted only when it is read."""
 
 from __future__ import annotations
 
@@ -7,8 +7,6 @@ from enum import Enum
 
 from crosstape.model.event import NAN, BookDelta, BookSnapshot, Levels
 from crosstape.wire.venue import BookRule
-
-MANY = 8
 
 
 class Applied(Enum):
@@ -23,11 +21,10 @@ class Applied(Enum):
 class Book:
     """Native prices and sizes; nothing may be computed from it unless `synced`."""
 
-    __slots__ = ("_ask", "_bid", "_fresh", "asked_ts", "asks", "bids", "depth", "last", "synced")
+    __slots__ = ("_ask", "_bid", "asked_ts", "asks", "bids", "depth", "last", "synced")
 
     def __init__(self) -> None:
         self._bid = self._ask = NAN
-        self._fresh: list[BookDelta] = []
         self.bids: dict[float, float] = {}
         self.asks: dict[float, float] = {}
         self.last = 0
@@ -56,40 +53,49 @@ class Book:
             self.lose()
             return Applied.GAP
         self.last = event.last
-        self.bids.update(event.bids)
-        self.asks.update(event.asks)
-        if len(self._fresh) < MANY:
-            self._fresh.append(event)
+        self._take(event.bids, event.asks)
         return Applied.YES
+
+    def _take(self, bids: Levels, asks: Levels) -> None:
+        """As fast as `dict.update` with zeros to remove later, and the best levels stay known while they last."""
+        side, best = self.bids, self._bid
+        for price, size in bids:
+            if size > 0.0:
+                side[price] = size
+                if price > best:
+                    best = price
+            else:
+                side.pop(price, None)
+                if price == best:
+                    best = NAN
+        self._bid = best
+        side, best = self.asks, self._ask
+        for price, size in asks:
+            if size > 0.0:
+                side[price] = size
+                if price < best:
+                    best = price
+            else:
+                side.pop(price, None)
+                if price == best:
+                    best = NAN
+        self._ask = best
 
     def lose(self) -> None:
         """Forget the levels: they are not the venue's any more."""
         self.synced = False
         self.bids = {}
         self.asks = {}
+        self._bid = self._ask = NAN
 
     def top(self) -> tuple[float, float, float, float]:
-        """bid, bid size, ask, ask size; NaN and 0 where a side is empty. May drop removed levels.
-
-        A side is scanned only when its best level is gone or too much has changed since the last look.
-        """
-        bid, ask, fresh = self._bid, self._ask, self._fresh
-        if len(fresh) < MANY:
-            for event in fresh:
-                if event.bids:
-                    bid = max(bid, max(event.bids)[0])
-                if event.asks:
-                    ask = min(ask, min(event.asks)[0])
-        else:
-            bid = ask = NAN
-        self._fresh = []
-        bid_size, ask_size = self.bids.get(bid, 0.0), self.asks.get(ask, 0.0)
-        if not bid_size > 0.0:
-            bid, bid_size = _scan(self.bids, max)
-        if not ask_size > 0.0:
-            ask, ask_size = _scan(self.asks, min)
-        self._bid, self._ask = bid, ask
-        return bid, bid_size, ask, ask_size
+        """bid, bid size, ask, ask size; NaN and 0 where a side is empty. Scans a side whose best level is gone."""
+        if self._bid != self._bid:
+            self._bid = _scan(self.bids, max)
+        if self._ask != self._ask:
+            self._ask = _scan(self.asks, min)
+        bid, ask = self._bid, self._ask
+        return bid, self.bids.get(bid, 0.0), ask, self.asks.get(ask, 0.0)
 
     def prune(self) -> None:
         """Drop removed levels."""
@@ -105,16 +111,11 @@ class Book:
         return [(p, self.bids[p]) for p in bids], [(p, self.asks[p]) for p in asks]
 
 
-def _scan(side: dict[float, float], best: Callable[[Iterable[float]], float]) -> tuple[float, float]:
-    """The best level of a side, or NaN and 0; removed levels are dropped when one stands in the way."""
-    if not side:
-        return NAN, 0.0
-    price = best(side)
-    if side[price] > 0.0:
-        return price, side[price]
-    for gone in [p for p, s in side.items() if not s > 0.0]:
-        del side[gone]
-    if not side:
-        return NAN, 0.0
-    price = best(side)
-    return price, side[price]
+def _scan(side: dict[float, float], best: Callable[[Iterable[float]], float]) -> float:
+    """The best price of a side, NaN when it is empty. A snapshot's empty levels are dropped when one is met."""
+    price = best(side) if side else NAN
+    if side and not side[price] > 0.0:
+        for gone in [p for p, s in side.items() if not s > 0.0]:
+            del side[gone]
+        price = best(side) if side else NAN
+    return price
