@@ -34,7 +34,8 @@ def choose(state: State, market: str, universe: Universe) -> dict[int, str]:
         if native in universe.symbols:
             tiers[row] = "A"
         elif _fits(state, row, universe, dollars[row]):
-            fit.append((-np.nan_to_num(dollars[row]), row))
+            turnover = dollars[row]
+            fit.append((-turnover if turnover == turnover else 0.0, row))
     for place, (_, row) in enumerate(sorted(fit)):
         tiers[row] = _tier(place, state.table.tiers[row], universe)
     return {row: tier for row, tier in tiers.items() if tier != state.table.tiers[row]}
