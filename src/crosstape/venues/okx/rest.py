@@ -1,0 +1,218 @@
+"""OKX's REST: catalogue, figures of whole markets, candles, and what a refusal means."""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+
+import msgspec
+
+from crosstape.model.errors import WireError
+from crosstape.model.event import AnyEvent, Candle, CatalogueEnd, Listed
+from crosstape.model.instrument import Instrument, InstrumentKind
+from crosstape.venues.okx.names import KINDS, MS, is_inverse, number, pair_of
+from crosstape.venues.okx.ticker import (
+    FundingRow,
+    InterestRow,
+    MarkRow,
+    TickerRow,
+    funding_event,
+    interest_events,
+    mark_event,
+    ticker_events,
+)
+from crosstape.wire.effect import Effect
+from crosstape.wire.request import Request
+from crosstape.wire.venue import Refusal
+
+_TRADED = ("live", "suspend", "preopen", "post_only", "rebase")
+# Their bars of six hours and longer begin at UTC+8 midnight unless they say utc.
+BARS = {
+    "1m": 60, "3m": 180, "5m": 300, "15m": 900, "30m": 1800, "1H": 3600, "2H": 7200, "4H": 14_400,
+    "6Hutc": 21_600, "12Hutc": 43_200, "1Dutc": 86_400, "1Wutc": 604_800,
+}  # fmt: skip
+PER_PAGE = 300
+RECENT_BARS = 1440
+MINUTE_NS = 60_000 * MS
+
+
+class _Row(msgspec.Struct, rename="camel"):
+    inst_id: str
+    inst_type: str
+    uly: str = ""
+    base_ccy: str = ""
+    quote_ccy: str = ""
+    settle_ccy: str = ""
+    ct_val: str = ""
+    ct_mult: str = ""
+    ct_type: str = ""
+    tick_sz: str = ""
+    lot_sz: str = ""
+    min_sz: str = ""
+    list_time: str = ""
+    exp_time: str = ""
+    state: str = ""
+
+
+class _Answer(msgspec.Struct):
+    code: str
+    msg: str = ""
+    data: msgspec.Raw = msgspec.Raw(b"[]")
+
+
+Bar = tuple[int, float, float, float, float, float, float, float, str]
+_answer = msgspec.json.Decoder(_Answer)
+_rows = msgspec.json.Decoder(list[_Row])
+_ticker_rows = msgspec.json.Decoder(list[TickerRow], strict=False)
+_funding_rows = msgspec.json.Decoder(list[FundingRow])
+_interest_rows = msgspec.json.Decoder(list[InterestRow], strict=False)
+_mark_rows = msgspec.json.Decoder(list[MarkRow], strict=False)
+_bars = msgspec.json.Decoder(list[Bar], strict=False)
+
+
+def _open_answer(body: bytes) -> msgspec.Raw:
+    try:
+        answer = _answer.decode(body)
+    except msgspec.MsgspecError as error:
+        raise WireError(f"okx: {error}") from error
+    if answer.code != "0":
+        raise WireError(f"okx: {answer.code} {answer.msg}")
+    return answer.data
+
+
+def decode_instruments(line: str, request: Request, body: bytes) -> Sequence[AnyEvent | Effect]:
+    """The whole catalogue of a product line, in one answer -> Listed events and the end."""
+    try:
+        rows = _rows.decode(_open_answer(body))
+        listed: list[AnyEvent | Effect] = [
+            Listed(row.inst_id, 0, instrument(line, row)) for row in rows if row.state in _TRADED
+        ]
+    except (msgspec.MsgspecError, ValueError, OverflowError) as error:
+        raise WireError(f"okx instruments: {error}") from error
+    return [*listed, CatalogueEnd("", 0)]
+
+
+def instrument(line: str, row: _Row) -> Instrument:
+    """Their catalogue row -> ours. Contracts count `ctVal` × `ctMult` coins, or dollars where they are inverse."""
+    if line == "spot":
+        kind, base, quote, settle = InstrumentKind.SPOT, row.base_ccy, row.quote_ccy, row.quote_ccy
+    else:
+        kind = InstrumentKind.PERP if line == "swap" else InstrumentKind.FUTURE
+        base, _, quote = (row.uly or pair_of(row.inst_id)).partition("-")
+        settle = row.settle_ccy
+    value, times = number(row.ct_val), number(row.ct_mult)
+    return Instrument(
+        market=f"okx-{line}",
+        native=row.inst_id,
+        kind=kind,
+        base=base,
+        quote=quote,
+        settle=settle,
+        contract=1.0 if line == "spot" else value * (times if times == times else 1.0),
+        inverse=row.ct_type == "inverse",
+        tick_size=number(row.tick_sz),
+        lot_size=number(row.lot_sz),
+        min_size=number(row.min_sz),
+        listed_ts=int(row.list_time or 0) * MS,
+        expiry_ts=int(row.exp_time or 0) * MS,
+        status="trading" if row.state == "live" else row.state,
+    )
+
+
+def decode_tickers(request: Request, body: bytes) -> Sequence[AnyEvent | Effect]:
+    """A whole product line's tickers -> the events the socket's give."""
+    try:
+        return [event for row in _ticker_rows.decode(_open_answer(body)) for event in ticker_events(row)]
+    except (msgspec.MsgspecError, ValueError, OverflowError) as error:
+        raise WireError(f"okx tickers: {error}") from error
+
+
+def decode_marks(request: Request, body: bytes) -> Sequence[AnyEvent | Effect]:
+    """A whole product line's mark prices."""
+    try:
+        return [mark_event(row) for row in _mark_rows.decode(_open_answer(body))]
+    except msgspec.MsgspecError as error:
+        raise WireError(f"okx mark prices: {error}") from error
+
+
+def decode_interest(request: Request, body: bytes) -> Sequence[AnyEvent | Effect]:
+    """A whole product line's open interest."""
+    try:
+        return [event for row in _interest_rows.decode(_open_answer(body)) for event in interest_events(row)]
+    except (msgspec.MsgspecError, ValueError) as error:
+        raise WireError(f"okx open interest: {error}") from error
+
+
+def decode_funding(request: Request, body: bytes) -> Sequence[AnyEvent | Effect]:
+    """Every swap's funding."""
+    try:
+        return [funding_event(row) for row in _funding_rows.decode(_open_answer(body))]
+    except (msgspec.MsgspecError, ValueError, OverflowError) as error:
+        raise WireError(f"okx funding: {error}") from error
+
+
+def backfill(instrument: Instrument, since: int, until: int) -> tuple[Request, ...]:
+    """One-minute candles of [since, until), 300 a request; the newest 1 440 have an address of their own."""
+    step = PER_PAGE * MINUTE_NS
+    recent = until - RECENT_BARS * MINUTE_NS
+    return tuple(
+        Request(
+            "klines",
+            "/api/v5/market/candles" if start >= recent else "/api/v5/market/history-candles",
+            (
+                ("instId", instrument.native),
+                ("bar", "1m"),
+                ("before", str(start // MS - 1)),
+                ("after", str(min(start + step, until) // MS)),
+                ("limit", str(PER_PAGE)),
+            ),
+            priority=5,
+        )
+        for start in range(since, until, step)
+    )
+
+
+def decode_klines(request: Request, body: bytes) -> Sequence[AnyEvent | Effect]:
+    """Closed candles, oldest first, marked repaired. Instrument and bar are named by the request only."""
+    asked = dict(request.params)
+    native, seconds = asked.get("instId", ""), BARS.get(asked.get("bar", "1m"), 0)
+    if not native or not seconds:
+        raise WireError(f"okx candles: nothing is known of {request.path} {asked}")
+    try:
+        bars = _bars.decode(_open_answer(body))
+    except msgspec.MsgspecError as error:
+        raise WireError(f"okx candles: {error}") from error
+    # Behind the volume come volCcy (coins on contracts) and volCcyQuote.
+    inverse = is_inverse(native)
+    return [
+        Candle(native, bar[0] * MS, seconds, *bar[1:6], bar[6] if inverse else bar[7], repaired=True)
+        for bar in reversed(bars)
+        if bar[8] == "1"
+    ]
+
+
+_RATE_LIMITED = ("50011", "50061")
+_TRANSIENT = ("50001", "50013", "50026")
+
+
+def refusal(status: int, headers: str, body: bytes) -> Refusal | None:
+    """Their limits are counted over two seconds; 403 is the front door's word for a flood or a blocked region."""
+    if status == 403:
+        return Refusal("403: blocked region, or a flood", ban_s=60.0)
+    if status == 429:
+        return Refusal("429: too many requests", ban_s=2.0, retry=True)
+    try:
+        answer = _answer.decode(body)
+    except msgspec.MsgspecError:
+        wrong = f"HTTP {status}" if status != 200 else "not the JSON it should be"
+        return Refusal(wrong, retry=status == 200 or status >= 500)
+    reason = f"{answer.code} {answer.msg}".strip()
+    if answer.code in _RATE_LIMITED:
+        return Refusal(reason, ban_s=2.0, retry=True)
+    if status == 200 and answer.code == "0":
+        return None
+    return Refusal(f"HTTP {status}: {reason}", retry=status >= 500 or answer.code in _TRANSIENT)
+
+
+def whole_line(name: str, path: str, line: str) -> Request:
+    """One request for everything of a product line."""
+    return Request(name, path, (("instType", KINDS[line]),))
