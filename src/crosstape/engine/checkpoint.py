@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Iterator, Mapping
-from typing import Any
+from typing import Any, Protocol, runtime_checkable
 
 import msgspec
 import numpy as np
@@ -20,8 +20,9 @@ from crosstape.state.bars import Bars
 from crosstape.state.book import Book
 from crosstape.state.source import Source
 from crosstape.state.state import FLAGS, State
+from crosstape.wire.venue import Decoder
 
-VERSION = 1
+VERSION = 2
 PART_BYTES = 4 << 20
 # Bumped by whoever changes what a column or a figure means: a checkpoint made before then must not be continued.
 ARRAYS = ("now", "depth", *(name for name, _ in FLAGS))
@@ -45,7 +46,7 @@ class Rest(msgspec.Struct):
     waiting: dict[int, int]
     shards_used: dict[str, list[int]]
     shards_count: dict[str, list[int]]
-    decoders: dict[str, list[int]]
+    decoders: dict[str, dict[int, bytes]]
     state: dict[str, Any]
     table: dict[str, Any]
     instruments: list[Instrument | None]
@@ -55,6 +56,13 @@ class Rest(msgspec.Struct):
     rings: list[tuple[int, int]]
     columns: list[str]
     rankings: list[str]
+
+
+@runtime_checkable
+class Remembering(Protocol):
+    """A decoder that is more than a function: `memory` is all it knows of its connection, as one Struct."""
+
+    memory: msgspec.Struct
 
 
 STATE_PARTS = ("cells", "quoted", "large_at", "late_trades", "ts", "second")
@@ -96,13 +104,21 @@ def _rest(machine: Machine) -> Rest:
     return Rest(
         VERSION, machine.seq, viewer.digest.value, viewer.number, viewer.second, machine.settings,
         planner.catalogued, planner.planned_ts, machine.waiting, planner.shards.used, planner.shards.count,
-        {name: sorted(route.decoders) for name, route in machine.routes.items()},
+        {name: _memories(route.decoders) for name, route in machine.routes.items()},
         parts, table, state.table.instruments, list(state.sources.values()),
         [None if b is None else (b.bids, b.asks, b.last, b.depth, b.synced) for b in state.books],
         [(b.minute, b.before, b.longer, b.closed) for b in state.bars],
         [(ring.pos, ring.filled) for ring in state.rings.all],
         list(viewer.values), list(viewer.rankings),
     )  # fmt: skip
+
+
+def _memories(decoders: Mapping[int, Decoder]) -> dict[int, bytes]:
+    """What the decoder of each connection remembers, b"" where that is nothing."""
+    return {
+        conn: msgspec.msgpack.encode(decoder.memory) if isinstance(decoder, Remembering) else b""
+        for conn, decoder in sorted(decoders.items())
+    }
 
 
 def load(machine: Machine, sections: Mapping[str, bytes]) -> None:
@@ -125,10 +141,12 @@ def _load_machine(machine: Machine, rest: Rest) -> None:
     machine.planner.catalogued, machine.planner.planned_ts = rest.catalogued, rest.planned_ts
     machine.planner.shards.used, machine.planner.shards.count = rest.shards_used, rest.shards_count
     machine.state.sources = {source.name: source for source in rest.sources}
-    for name, conns in rest.decoders.items():
+    for name, memories in rest.decoders.items():
         route = machine.route(name)
-        for conn in conns:
-            route.decoder(conn)
+        for conn, memory in memories.items():
+            decoder: object = route.decoder(conn)
+            if isinstance(decoder, Remembering):
+                decoder.memory = msgspec.msgpack.decode(memory, type=type(decoder.memory))
 
 
 def _load_state(state: State, rest: Rest) -> None:
