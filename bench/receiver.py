@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import asyncio
+import contextlib
 import resource
 import sys
 import tempfile
@@ -17,8 +18,12 @@ import msgspec
 from bench.child import say
 from bench.figures import percentile, pin
 from bench.rendered import DEEP
-from crosstape.app.known import addressed
+from crosstape.api.app import create_app
+from crosstape.api.hub import Hub
+from crosstape.api.server import serving
+from crosstape.api.settings import ApiSettings
 from crosstape.app.running import Live
+from crosstape.app.status import Vitals
 from crosstape.config import Config
 from crosstape.engine.settings import EngineSettings
 from crosstape.engine.view import View
@@ -36,12 +41,13 @@ MANY = 1_000_000
 
 
 class Order(msgspec.Struct, frozen=True):
-    """Where the sender is, how many messages it sends, after how many to begin measuring."""
+    """Where the sender is, how many messages it sends, after how many to begin measuring, whether to serve."""
 
     port: int
     total: int
     warm: int
     core: int = 0
+    api: bool = False
 
 
 class Tap:
@@ -108,16 +114,26 @@ async def measured(pump: Pump, tap: Tap, order: Order) -> dict[str, float]:
 async def receive(order: Order, folder: Path) -> dict[str, Any]:
     """Live until the sender is done."""
     settings = EngineSettings(mode="simulated", universe=DEEP, backfill_hours=0.0)
-    config = Config(data=str(folder), engine=settings)
+    config = Config(data=str(folder), engine=settings, api=ApiSettings(port=0))
     venues = [moved(venue, f"127.0.0.1:{order.port}") for venue in VENUES]
-    live = Live(config, venues, ScaledClock(1.0, START_NS))
+    live, hub = Live(config, venues, ScaledClock(1.0, START_NS)), Hub()
     live.open(settings)
     assert live.recorder is not None
     tap = Tap(live.recorder, live.clock)
-    pump = live.pump(tap.publish, frozenset)
+
+    def publish(view: View) -> None:
+        tap.publish(view)
+        hub.publish(view)
+
+    pump = live.pump(publish, hub.interest) if order.api else live.pump(tap.publish, frozenset)
     pump.outlets.recorder = tap
     running = asyncio.create_task(live.run(pump))
-    found: dict[str, Any] = dict(await measured(pump, tap, order))
+    async with contextlib.AsyncExitStack() as stack:
+        if order.api:
+            app = create_app(hub, Vitals(live, pump), venues, None, config.api)
+            port = await stack.enter_async_context(serving(app, config.api))
+            say({"port": port, "zero": live.clock.now() - time.monotonic_ns()})
+        found: dict[str, Any] = dict(await measured(pump, tap, order))
     timing = pump.timing
     for name in ("applied", "tick", "slice"):
         found[name] = msgspec.to_builtins(getattr(timing, name).read())
