@@ -15,20 +15,21 @@ from crosstape.engine.digest import Digest
 from crosstape.engine.machine import Machine
 from crosstape.engine.settings import EngineSettings
 from crosstape.model.errors import TapeError
+from crosstape.model.event import BookDelta
 from crosstape.model.instrument import Instrument, fold_of
 from crosstape.state.bars import Bars
 from crosstape.state.book import Book
 from crosstape.state.source import Source
 from crosstape.state.state import FLAGS, State
-from crosstape.wire.venue import Decoder
+from crosstape.wire.venue import BookRule, Decoder
 
-VERSION = 2
+VERSION = 3
 PART_BYTES = 4 << 20
 # Bumped by whoever changes what a column or a figure means: a checkpoint made before then must not be continued.
 ARRAYS = ("now", "depth", *(name for name, _ in FLAGS))
 RING_ARRAYS = ("sums", "run", "part", "close", "oi", "high", "low", "top", "bottom", "part_high", "part_low")
 DERIVED = ("usual", "vol_history", "atr", "atr_bars")
-BookParts = tuple[dict[float, float], dict[float, float], int, int, bool]
+BookParts = tuple[dict[float, float], dict[float, float], int, int, bool, bool, BookRule, list[BookDelta]]
 BarParts = tuple[list[float] | None, list[float] | None, dict[int, list[float]], int]
 
 
@@ -106,7 +107,7 @@ def _rest(machine: Machine) -> Rest:
         planner.catalogued, planner.planned_ts, machine.waiting, planner.shards.used, planner.shards.count,
         {name: _memories(route.decoders) for name, route in machine.routes.items()},
         parts, table, state.table.instruments, list(state.sources.values()),
-        [None if b is None else (b.bids, b.asks, b.last, b.depth, b.synced) for b in state.books],
+        [None if b is None else _book_parts(b) for b in state.books],
         [(b.minute, b.before, b.longer, b.closed) for b in state.bars],
         [(ring.pos, ring.filled) for ring in state.rings.all],
         list(viewer.values), list(viewer.rankings),
@@ -165,9 +166,13 @@ def _load_state(state: State, rest: Rest) -> None:
     state.bars = [_bars(parts) for parts in rest.bars]
 
 
+def _book_parts(b: Book) -> BookParts:
+    return b.bids, b.asks, b.last, b.depth, b.synced, b.joined, b.rule, b.held
+
+
 def _book(parts: BookParts) -> Book:
     book = Book()
-    book.bids, book.asks, book.last, book.depth, book.synced = parts
+    book.bids, book.asks, book.last, book.depth, book.synced, book.joined, book.rule, book.held = parts
     return book
 
 

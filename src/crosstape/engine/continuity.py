@@ -12,10 +12,12 @@ from crosstape.state.apply import lose_book
 from crosstape.state.fields import ASK_SIZE, BID
 from crosstape.state.source import Source
 from crosstape.state.state import State
-from crosstape.wire.effect import Subscribe, Unsubscribe
+from crosstape.wire.effect import Fetch, Subscribe, Unsubscribe
 from crosstape.wire.venue import Decoded, Stream
 
 PATIENCE_NS = 5_000_000_000
+# A request may wait for its turn in the host's budget; a subscription does not.
+FETCH_PATIENCE_NS = 30_000_000_000
 CROSSED_NS = 1_000_000_000
 
 
@@ -31,9 +33,14 @@ def opened(state: State, source: Source, conn: int, ts: int) -> None:
     source.conn = conn
     source.opens += 1
     source.opened_ts = max(ts, source.closed_ts + 1)
-    if not overlapping:
-        state.opened[rows_of(state, source.name)] = ts * 1e-9
+    if not overlapping and all(peer.is_open for peer in _routes(state, source)):
+        state.opened[rows_of(state, source.shard)] = ts * 1e-9
     state.events.append((-1, Continuity("", ts, source.name, "Opened", conn, conn)))
+
+
+def _routes(state: State, source: Source) -> list[Source]:
+    """The sources a shard consists of, as far as they have spoken."""
+    return [s for s in state.sources.values() if s.streams and s.shard == source.shard]
 
 
 def closed(state: State, source: Source, frame: Frame) -> None:
@@ -46,11 +53,13 @@ def closed(state: State, source: Source, frame: Frame) -> None:
     if frame.conn != source.conn:
         return
     source.closed_ts = frame.ts_recv
-    rows = rows_of(state, source.name)
+    rows = rows_of(state, source.shard)
     state.opened[rows] = np.inf
-    for row in rows:
+    for row in rows if source.main else ():
         state.quoted[row] = False
         lose_book(state, row)
+        if (book := state.books[row]) is not None:
+            book.restart()
         state.resyncing[row] = state.books[row] is not None
         state.cells[row][BID : ASK_SIZE + 1] = [float("nan")] * 4
 
@@ -72,16 +81,24 @@ def unseen(source: Source, events: Decoded, bound: int) -> Decoded:
     return kept
 
 
-def ask_again(state: State, stream: Stream | None, rows: Sequence[int], waiting: dict[int, int], ts: int) -> None:
-    """Ask for a fresh book of these rows only: drop its topics and take them again."""
+def ask_again(
+    state: State, streams: Mapping[str, Stream], rows: Sequence[int], waiting: dict[int, int], ts: int
+) -> None:
+    """Ask for a fresh book of these rows only, one request at a time each: over REST where the venue has its
+    snapshots there, else by dropping its topics and taking them again."""
     for row in rows:
         state.resyncing[row] = True
         instrument, shard = state.table.instruments[row], state.table.shards[row]
-        if stream is None or instrument is None or not shard or row in waiting:
+        stream = streams.get(shard.partition("/")[0])
+        if stream is None or instrument is None or row in waiting:
             continue
         topics = stream.book_topics(instrument, state.table.tiers[row])
-        if topics:
-            waiting[row] = ts
+        if not topics:
+            continue
+        waiting[row] = ts
+        if stream.snapshot is not None:
+            state.effects.append(Fetch(f"{stream.market}/books", stream.snapshot(instrument)))
+        else:
             state.effects += [Unsubscribe(shard, topics), Subscribe(shard, topics)]
 
 
@@ -90,7 +107,7 @@ def ask_overdue(state: State, streams: Mapping[str, Stream], waiting: dict[int, 
     for row, asked in list(waiting.items()):
         if not state.resyncing[row]:
             del waiting[row]
-        elif ts - asked > PATIENCE_NS:
+        elif ts - asked > _patience(state, streams, row):
             del waiting[row]
             _again(state, streams, row, waiting, ts)
     crossed = np.flatnonzero(ts * 1e-9 - state.crossed_s[: state.rows] > CROSSED_NS * 1e-9)
@@ -101,8 +118,12 @@ def ask_overdue(state: State, streams: Mapping[str, Stream], waiting: dict[int, 
             _again(state, streams, row, waiting, ts)
 
 
+def _patience(state: State, streams: Mapping[str, Stream], row: int) -> int:
+    stream = streams.get(state.table.shards[row].partition("/")[0])
+    return FETCH_PATIENCE_NS if stream is not None and stream.snapshot is not None else PATIENCE_NS
+
+
 def _again(state: State, streams: Mapping[str, Stream], row: int, waiting: dict[int, int], ts: int) -> None:
-    shard = state.table.shards[row]
-    source = state.sources.get(shard)
+    source = state.sources.get(state.table.shards[row])
     if source is not None and source.is_open:
-        ask_again(state, streams.get(source.market), [row], waiting, ts)
+        ask_again(state, streams, [row], waiting, ts)

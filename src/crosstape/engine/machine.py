@@ -11,6 +11,7 @@ from crosstape.boards.catalogue import BOARDS
 from crosstape.engine import continuity
 from crosstape.engine.digest import Digest
 from crosstape.engine.planning import Planner
+from crosstape.engine.rounds import due
 from crosstape.engine.settings import Configure, EngineSettings, SetUniverse, decode_command
 from crosstape.engine.view import View
 from crosstape.engine.viewing import Viewer
@@ -53,8 +54,9 @@ class Machine:
         self, venues: Sequence[Venue], columns: tuple[Column, ...] = COLUMNS, boards: tuple[Board, ...] = BOARDS
     ) -> None:
         self.venues = tuple(venues)
-        self.streams = {stream.market: stream for venue in venues for stream in venue.streams}
+        self.streams = {stream.name: stream for venue in venues for stream in venue.streams}
         self.polls = {poll.source: poll for venue in venues for poll in venue.polls}
+        self.rounds = tuple(poll for poll in self.polls.values() if poll.each is not None)
         self.columns, self.boards = columns, boards
         self.seq = -1
         self._begin(EngineSettings())
@@ -107,13 +109,15 @@ class Machine:
 
     def route(self, name: str) -> Route:
         """The route of a source, made at its first frame."""
-        market, _, part = name.partition("/")
+        before, _, part = name.partition("/")
         poll = self.polls.get(name)
-        stream = self.streams.get(market) if poll is None and part.isdigit() else None
+        stream = self.streams.get(before) if poll is None and part.isdigit() else None
         source = self.state.sources.get(name)
         if source is None:
-            source = self.state.sources[name] = Source(name, market, streams=stream is not None)
-            source.rule = stream.book_rule if stream is not None else source.rule
+            source = self.state.sources[name] = Source(name, before)
+            if stream is not None:
+                source.market, source.streams, source.main = stream.market, True, not stream.route
+                source.rule, source.lossy = stream.book_rule, stream.lossy
         self.routes[name] = Route(source, stream, poll)
         return self.routes[name]
 
@@ -145,7 +149,11 @@ class Machine:
             events = continuity.unseen(source, events, RECENT_TRADES)
         lost = apply(self.state, source, events, ts)
         if lost:
-            continuity.ask_again(self.state, route.stream, lost, self.waiting, ts)
+            if route.stream is None:
+                # The answer they waited for is this one, and it was of no use.
+                for row in lost:
+                    self.waiting.pop(row, None)
+            continuity.ask_again(self.state, self.streams, lost, self.waiting, ts)
 
     def _answer(self, route: Route, frame: Frame) -> None:
         if route.poll is None:
@@ -193,4 +201,5 @@ class Machine:
         ts = frame.ts_recv
         self.planner.plan(self.state, self.settings, ts)
         continuity.ask_overdue(self.state, self.streams, self.waiting, ts)
+        self.state.effects += due(self.state, self.rounds, self.state.ts, ts)
         yield from self.viewer.view(self.state, self.settings.mode, frame)

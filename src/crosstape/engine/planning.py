@@ -10,7 +10,7 @@ from crosstape.model.event import Listed
 from crosstape.state.fields import DAY_TURNOVER
 from crosstape.state.state import State
 from crosstape.wire.effect import Effect, Fetch, Subscribe, Unsubscribe
-from crosstape.wire.venue import Venue
+from crosstape.wire.venue import Venue, by_market
 
 EVERY_NS = 60_000_000_000
 PATIENCE_NS = 5_000_000_000
@@ -25,7 +25,7 @@ class Planner:
 
     def __init__(self, venues: Sequence[Venue]) -> None:
         self.venues = {venue.id: venue for venue in venues}
-        self.streams = {stream.market: stream for venue in venues for stream in venue.streams}
+        self.streams = by_market(stream for venue in venues for stream in venue.streams)
         self.backfilled = {poll.market for venue in venues for poll in venue.polls if poll.name == "klines"}
         self.shards = Shards()
         self.catalogued: dict[str, int] = {}
@@ -53,12 +53,13 @@ class Planner:
         return any(state.cells[row][DAY_TURNOVER] > 0 for row in state.table.by_market.get(market, {}).values())
 
     def _plan_market(self, state: State, settings: EngineSettings, market: str, ts: int) -> list[Effect]:
-        stream = self.streams[market]
-        self.shards.used.setdefault(market, [])
-        self.shards.count.setdefault(market, [])
+        streams = self.streams[market]
         effects: list[Effect] = []
+        if market not in self.shards.used:
+            self.shards.open(streams)
+            effects += [Subscribe(f"{stream.name}/0", stream.bulk) for stream in streams if stream.bulk]
         for row, tier in sorted(choose(state, market, settings.of(market)).items()):
-            effects += move(state, stream, self.shards, row, tier, ts)
+            effects += move(state, streams, self.shards, row, tier, ts)
             if tier == "A":
                 effects += self._backfill(state, settings.backfill_hours, row, ts)
         return effects

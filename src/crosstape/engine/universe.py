@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Mapping
+from collections.abc import Mapping, Sequence
 
 import numpy as np
 
@@ -10,7 +10,7 @@ from crosstape.engine.settings import Universe
 from crosstape.state.fields import DAY_TURNOVER
 from crosstape.state.state import State
 from crosstape.wire.effect import Effect, Subscribe, Unsubscribe
-from crosstape.wire.venue import Stream
+from crosstape.wire.venue import Stream, by_market
 
 # A tier is lost only this far beyond the rank that would win it, so that neighbours do not trade places forever.
 SLACK = 1.2
@@ -62,62 +62,76 @@ def _tier(place: int, held: str, universe: Universe) -> str:
 
 
 class Shards:
-    """Packs instruments onto connections within the venue's limits; `used` = characters of topics a shard."""
+    """Packs instruments onto connections within the venue's limits. A shard is one connection on each of the
+    market's routes; by the route's name: `used` characters and `count` of topics a shard."""
 
     def __init__(self) -> None:
         self.used: dict[str, list[int]] = {}
         self.count: dict[str, list[int]] = {}
 
-    def place(self, stream: Stream, topics: tuple[str, ...]) -> str:
-        """The shard that takes these topics: the first with room, else a new one."""
-        used = self.used.setdefault(stream.market, [])
-        count = self.count.setdefault(stream.market, [])
-        size = sum(len(topic) + 3 for topic in topics)
+    def open(self, streams: Sequence[Stream]) -> None:
+        """Begin with no shard of a market."""
+        for stream in streams:
+            self.used.setdefault(stream.name, [])
+            self.count.setdefault(stream.name, [])
+
+    def place(self, streams: Sequence[Stream], topics: Sequence[tuple[str, ...]]) -> str:
+        """The shard that takes these topics of each route: the first with room, else a new one."""
+        self.open(streams)
+        pairs = list(zip(streams, topics, strict=True))
+        made = len(self.used[streams[0].name])
+        number = next((i for i in range(made) if all(self._fits(s, i, t) for s, t in pairs)), made)
+        for stream, added in pairs:
+            if number == made:
+                self.used[stream.name].append(0)
+                self.count[stream.name].append(0)
+            self.adjust(stream, number, added, ())
+        return f"{streams[0].market}/{number}"
+
+    def _fits(self, stream: Stream, number: int, topics: tuple[str, ...]) -> bool:
         limits = stream.limits
-        for i, chars in enumerate(used):
-            fits = not limits.characters_per_connection or chars + size <= limits.characters_per_connection * FILL
-            few = not limits.topics_per_connection or count[i] + len(topics) <= limits.topics_per_connection * FILL
-            if fits and few:
-                used[i] += size
-                count[i] += len(topics)
-                return f"{stream.market}/{i}"
-        used.append(size)
-        count.append(len(topics))
-        return f"{stream.market}/{len(used) - 1}"
+        chars = self.used[stream.name][number] + _size(topics)
+        count = self.count[stream.name][number] + len(topics)
+        fits = not limits.characters_per_connection or chars <= limits.characters_per_connection * FILL
+        return fits and (not limits.topics_per_connection or count <= limits.topics_per_connection * FILL)
 
-    def adjust(self, shard: str, added: tuple[str, ...], removed: tuple[str, ...]) -> None:
+    def adjust(self, stream: Stream, number: int, added: tuple[str, ...], removed: tuple[str, ...]) -> None:
         """Account for topics that come to or leave a shard."""
-        market, _, number = shard.partition("/")
-        change = sum(len(t) + 3 for t in added) - sum(len(t) + 3 for t in removed)
-        self.used[market][int(number)] += change
-        self.count[market][int(number)] += len(added) - len(removed)
+        self.used[stream.name][number] += _size(added) - _size(removed)
+        self.count[stream.name][number] += len(added) - len(removed)
 
 
-def move(state: State, stream: Stream, shards: Shards, row: int, tier: str, ts: int) -> list[Effect]:
-    """Give a row its new tier; the subscriptions that follow from it."""
+def _size(topics: tuple[str, ...]) -> int:
+    return sum(len(topic) + 3 for topic in topics)
+
+
+def move(state: State, streams: Sequence[Stream], shards: Shards, row: int, tier: str, ts: int) -> list[Effect]:
+    """Give a row its new tier; the subscriptions that follow from it, on every route."""
     table = state.table
     instrument = table.instruments[row]
     if instrument is None:
         return []
-    had = stream.topics(instrument, table.tiers[row]) if table.shards[row] else ()
-    wants = stream.topics(instrument, tier)
-    added = tuple(t for t in wants if t not in had)
-    removed = tuple(t for t in had if t not in wants)
+    had = [stream.topics(instrument, table.tiers[row]) if table.shards[row] else () for stream in streams]
+    wants = [stream.topics(instrument, tier) for stream in streams]
+    added = [tuple(t for t in now if t not in then) for now, then in zip(wants, had, strict=True)]
+    removed = [tuple(t for t in then if t not in now) for now, then in zip(wants, had, strict=True)]
     table.tiers[row] = tier
     table.version += 1
-    effects: list[Effect] = []
-    if not table.shards[row] and added:
-        table.shards[row] = shards.place(stream, added)
+    if not table.shards[row] and any(added):
+        table.shards[row] = shards.place(streams, added)
     elif table.shards[row]:
-        shards.adjust(table.shards[row], added, removed)
+        for stream, more, less in zip(streams, added, removed, strict=True):
+            shards.adjust(stream, int(table.shards[row].partition("/")[2]), more, less)
     shard = table.shards[row]
-    if removed:
-        effects.append(Unsubscribe(shard, removed))
-    if added:
-        effects.append(Subscribe(shard, added))
+    effects: list[Effect] = []
+    for stream, more, less in zip(streams, added, removed, strict=True):
+        name = f"{stream.name}/{shard.partition('/')[2]}"
+        effects += [Unsubscribe(name, less)] if less else []
+        effects += [Subscribe(name, more)] if more else []
+    if any(added):
         source = state.sources.get(shard)
         state.opened[row] = ts * 1e-9 if source is not None and source.is_open else np.inf
-    if not wants:
+    if not any(wants):
         table.shards[row] = ""
         state.opened[row] = np.inf
     return effects
@@ -127,8 +141,13 @@ def wanted(state: State, streams: Mapping[str, Stream]) -> list[Subscribe]:
     """Every subscription the state implies: what a restart asks for again."""
     topics: dict[str, list[str]] = {}
     table = state.table
+    routes = by_market(streams.values())
+    for stream in streams.values():
+        if stream.bulk and table.by_market.get(stream.market):
+            topics[f"{stream.name}/0"] = list(stream.bulk)
     for instrument, tier, shard in zip(table.instruments, table.tiers, table.shards, strict=True):
-        stream = streams.get(shard.partition("/")[0])
-        if instrument is not None and shard and stream is not None:
-            topics.setdefault(shard, []).extend(stream.topics(instrument, tier))
+        market, _, number = shard.partition("/")
+        for stream in routes.get(market, ()):
+            if instrument is not None and (names := stream.topics(instrument, tier)):
+                topics.setdefault(f"{stream.name}/{number}", []).extend(names)
     return [Subscribe(shard, tuple(names)) for shard, names in topics.items()]

@@ -158,6 +158,7 @@ def _quality(state: State, known: Catalogue, at: At, mode: str) -> NDArray[np.ui
         (Quality.PARTIAL_WINDOW, covered < 0.99 * 3600.0),
         (Quality.UNDESCRIBED, known.undescribed),
         (Quality.HALVED_OI, state.halved[:n]),
+        (Quality.LOSSY, state.lossy[:n]),
         (Quality.SIMULATED, np.full(n, mode == "simulated")),
     )
     flags = np.zeros(n, np.uint32)

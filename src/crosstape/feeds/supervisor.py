@@ -11,6 +11,7 @@ from typing import Any
 from urllib.parse import urlsplit
 
 import aiohttp
+import msgspec
 import structlog
 
 from crosstape.feeds.failed import failed
@@ -126,19 +127,27 @@ class Feeds:
         )
 
     def _declare(self, venue: Venue) -> None:
-        fresh = Host(venue, self._ports, random.Random(f"{self._seed}/{venue.id}"))
-        host = self._hosts.setdefault((venue.id, fresh.name), fresh)
+        host = self._host(venue)
+        others = {
+            market: self._host(msgspec.structs.replace(venue, rest=rest.url, budget=rest.budget))
+            for rest in venue.others
+            for market in rest.markets
+        }
         for stream in venue.streams:
             key = (venue.id, urlsplit(stream.url).netloc)
             if key not in self._gates:
                 budget, bound = connect_budget(stream.limits), self._ports.settings.waiting_requests
                 self._gates[key] = Limiter(self._ports.clock, budget, bound)
-            self._streams[stream.market] = (stream, self._gates[key])
-            self._rest[stream.market] = host
+            self._streams[stream.name] = (stream, self._gates[key])
+            self._rest[stream.name] = others.get(stream.market, host)
         for poll in venue.polls:
-            self._rest[poll.market] = host
+            self._rest[poll.market] = asked = others.get(poll.market, host)
             chance = random.Random(f"{self._seed}/{poll.source}")
-            self._pollers[poll.source] = Poller(poll.source, poll, host, self._ports, chance)
+            self._pollers[poll.source] = Poller(poll.source, poll, asked, self._ports, chance)
+
+    def _host(self, venue: Venue) -> Host:
+        fresh = Host(venue, self._ports, random.Random(f"{self._seed}/{venue.id}"))
+        return self._hosts.setdefault((venue.id, fresh.name), fresh)
 
     def _socket(self, source: str) -> Socket:
         socket = self._sockets.get(source)

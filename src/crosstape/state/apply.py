@@ -28,7 +28,7 @@ from crosstape.model.event import (
     Trade,
 )
 from crosstape.model.instrument import Fold
-from crosstape.state.book import Applied, Book
+from crosstape.state.book import HELD_RULES, Applied, Book
 from crosstape.state.fields import (
     ASK,
     ASK_SIZE,
@@ -64,6 +64,7 @@ from crosstape.state.source import Source
 from crosstape.state.state import State
 
 BUY = Side.BUY
+INF = float("inf")
 
 
 def apply(state: State, source: Source, events: Any, ts: int) -> list[int]:
@@ -102,7 +103,7 @@ def apply(state: State, source: Source, events: Any, ts: int) -> list[int]:
 
 def _adopt(state: State, source: Source, native: str) -> int:
     row = state.row_of(source.market, native)
-    if source.streams and not state.table.shards[row]:
+    if source.streams and source.main and not state.table.shards[row]:
         state.table.shards[row] = source.name
         state.opened[row] = source.opened_ts * 1e-9
     return row
@@ -159,7 +160,8 @@ def _quote(state: State, source: Source, row: int, event: Quote, ts: int) -> boo
     cell[RECEIVED] = ts * 1e-9
     if not event.lagging:
         cell[STREAMED] = ts * 1e-9
-        cell[LAG] = (ts - event.ts_event) * 1e-9
+        if event.ts_event:
+            cell[LAG] = (ts - event.ts_event) * 1e-9
         state.quoted[row] = True
     return False
 
@@ -181,8 +183,12 @@ def _snapshot(state: State, source: Source, row: int, event: BookSnapshot, ts: i
     book = state.books[row]
     if book is None:
         book = state.books[row] = Book()
+    if not source.streams and state.table.shards[row] and state.opened[row] == INF:
+        return False
     again = bool(state.resyncing[row])
-    book.replace(event)
+    applied = book.replace(event)
+    if applied is not Applied.YES:
+        return applied is Applied.WAITING
     state.resyncing[row] = False
     _touch_book(state, row, event.ts_event, ts)
     state.events.append((row, Continuity(event.symbol, ts, source.name, "Snapshot", event.last, event.last)))
@@ -202,7 +208,7 @@ def _delta(state: State, source: Source, row: int, event: BookDelta, ts: int) ->
         return False
     if applied is Applied.GAP:
         return _lost(state, source, row, Gap(event.symbol, ts, last + 1, event.first - 1), ts)
-    return applied is Applied.WAITING and not state.resyncing[row]
+    return applied is Applied.WAITING and (source.rule in HELD_RULES or not state.resyncing[row])
 
 
 def _lost(state: State, source: Source, row: int, event: Gap, ts: int) -> bool:
@@ -227,7 +233,8 @@ def lose_book(state: State, row: int) -> None:
 def _touch_book(state: State, row: int, ts_event: int, ts: int) -> None:
     cell = state.cells[row]
     cell[RECEIVED] = cell[STREAMED] = ts * 1e-9
-    cell[LAG] = (ts - ts_event) * 1e-9
+    if ts_event:
+        cell[LAG] = (ts - ts_event) * 1e-9
     state.book_dirty.add(row)
     state.depth_dirty.add(row)
 
@@ -303,6 +310,8 @@ def _liquidation(state: State, source: Source, row: int, event: Liquidation, ts:
         size = fold.size(event.price, event.size)
         event = Liquidation(event.symbol, event.ts_event, event.side, fold.price(event.price), size)
     cell[LIQ_SHORT if event.side is BUY else LIQ_LONG] += event.price * event.size
+    if source.lossy:
+        state.lossy[row] = True
     cell[RECEIVED] = cell[STREAMED] = ts * 1e-9
     state.dirty.add(row)
     state.events.append((row, event))
@@ -324,10 +333,15 @@ def _candle(state: State, source: Source, row: int, event: Candle, ts: int) -> b
 
 
 def _listed(state: State, source: Source, event: Listed, ts: int) -> None:
+    known = state.table.by_market.get(source.market, {}).get(event.symbol)
+    before = state.table.instruments[known] if known is not None else None
     row = state.list(event.instrument)
     state.table.seen.setdefault(source.market, set()).add(event.symbol)
-    if event.instrument.funding_hours:
-        state.cells[row][FUNDING_HOURS] = event.instrument.funding_hours
+    # A catalogue that repeats itself must not undo what a better source said since.
+    hours, cell = event.instrument.funding_hours, state.cells[row]
+    changed = before is not None and before.described and before.funding_hours != hours
+    if hours and (changed or not cell[FUNDING_HOURS] > 0.0):
+        cell[FUNDING_HOURS] = hours
     state.dirty.add(row)
 
 

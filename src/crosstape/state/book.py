@@ -8,6 +8,11 @@ from enum import Enum
 from crosstape.model.event import NAN, BookDelta, BookSnapshot, Levels
 from crosstape.wire.venue import BookRule
 
+# Rules whose snapshots come from elsewhere: deltas are held until one is there. Full = the oldest is dropped, and
+# a snapshot must then be newer than it.
+HELD_RULES = (BookRule.SPAN, BookRule.JOIN)
+MOST_HELD = 1000
+
 
 class Applied(Enum):
     """What became of a delta."""
@@ -19,9 +24,13 @@ class Applied(Enum):
 
 
 class Book:
-    """Native prices and sizes; nothing may be computed from it unless `synced`."""
+    """Native prices and sizes; nothing may be computed from it unless `synced`.
 
-    __slots__ = ("_ask", "_bid", "asked_ts", "asks", "bids", "depth", "last", "synced")
+    held     deltas that wait for a snapshot, in order of arrival
+    joined   a delta has followed the snapshot
+    """
+
+    __slots__ = ("_ask", "_bid", "asks", "bids", "depth", "held", "joined", "last", "rule", "synced")
 
     def __init__(self) -> None:
         self._bid = self._ask = NAN
@@ -30,29 +39,54 @@ class Book:
         self.last = 0
         self.depth = 0
         self.synced = False
-        self.asked_ts = 0
+        self.joined = False
+        self.rule = BookRule.NONE
+        self.held: list[BookDelta] = []
 
-    def replace(self, event: BookSnapshot) -> None:
-        """A snapshot replaces everything."""
+    def replace(self, event: BookSnapshot) -> Applied:
+        """A snapshot replaces everything, and the deltas held for it are applied.
+
+        OLD: the book is further already. WAITING: it is too old for the deltas held, a newer one is needed.
+        """
+        if self.synced and self.rule in HELD_RULES and event.last <= self.last:
+            return Applied.OLD
+        self._set(event)
+        held, self.held = self.held, []
+        for i, delta in enumerate(held):
+            if self.update(delta, self.rule) is Applied.GAP:
+                self.held = held[i:]
+                return Applied.WAITING
+        return Applied.YES
+
+    def _set(self, event: BookSnapshot) -> None:
         self.bids = dict(event.bids)
         self.asks = dict(event.asks)
         self._bid = self._ask = NAN
         self.last = event.last
         self.depth = event.depth or self.depth
         self.synced = True
-        self.asked_ts = 0
+        self.joined = False
 
     def update(self, event: BookDelta, rule: BookRule) -> Applied:
         """Apply a delta if it follows; a gap unsyncs the book and changes nothing else."""
         if not self.synced:
+            self._hold(event, rule)
             return Applied.WAITING
         if event.last <= self.last and rule is not BookRule.NONE:
             return Applied.OLD
-        follows = event.first == self.last + 1 if rule is BookRule.STEP else event.prev == self.last
+        if rule is BookRule.STEP:
+            follows = event.first == self.last + 1
+        elif rule is BookRule.SPAN:
+            follows = event.first <= self.last + 1
+        else:
+            reaches = rule is BookRule.JOIN and not self.joined and event.prev < self.last
+            follows = event.prev == self.last or reaches
         if not follows and rule is not BookRule.NONE:
             self.lose()
+            self._hold(event, rule)
             return Applied.GAP
         self.last = event.last
+        self.joined = True
         self._take(event.bids, event.asks)
         return Applied.YES
 
@@ -80,6 +114,18 @@ class Book:
                 if price == best:
                     best = NAN
         self._ask = best
+
+    def _hold(self, event: BookDelta, rule: BookRule) -> None:
+        self.rule = rule
+        if rule in HELD_RULES:
+            self.held.append(event)
+            if len(self.held) > MOST_HELD:
+                del self.held[0]
+
+    def restart(self) -> None:
+        """The connection ended: what is held was of it, and what came meanwhile is not known."""
+        self.lose()
+        self.held = []
 
     def lose(self) -> None:
         """Forget the levels: they are not the venue's any more."""

@@ -11,7 +11,7 @@ from crosstape.wire.venue import BookRule
 class Source:
     """Counters and connection state of one stream shard or poll, all derived from its frames.
 
-    streams  a socket's shard, not a poll
+    streams  a socket's shard, not a poll; main: of the route that carries books; lossy: see Stream
     recent   trade ids seen while two connections overlap, None otherwise
     """
 
@@ -19,6 +19,8 @@ class Source:
     market: str
     rule: BookRule = BookRule.NONE
     streams: bool = False
+    main: bool = True
+    lossy: bool = False
     conn: int = 0
     opened_ts: int = 0
     closed_ts: int = 0
@@ -31,6 +33,11 @@ class Source:
     gaps: int = 0
     last_error: str = ""
     recent: dict[str, None] | None = None
+
+    @property
+    def shard(self) -> str:
+        """The shard its rows are on; the routes of a market share it."""
+        return f"{self.market}/{self.name.partition('/')[2]}"
 
     @property
     def is_open(self) -> bool:

@@ -33,6 +33,7 @@ class State:
     opened    (capacity): seconds since the epoch when the row's stream came up, inf while it is down
     gap_s, crossed_s   when its last gap was seen, since when its quote is crossed
     halved    its open interest was published for both sides; resyncing: its book waits for a snapshot
+    lossy     its liquidations come from a stream that leaves some out
     events, effects    since the last tick: what goes into the view, what the shell is asked to do
     """
 
@@ -62,6 +63,7 @@ class State:
         self.crossed_s: F64 = np.full(capacity, np.inf)
         self.halved = np.zeros(capacity, bool)
         self.resyncing = np.zeros(capacity, bool)
+        self.lossy = np.zeros(capacity, bool)
         self._reset_now(slice(None))
 
     @property
@@ -132,4 +134,7 @@ class State:
 # What the depth pass leaves a row: quote value within 10 and 50 bps a side, imbalances, impacts.
 BID_10, ASK_10, BID_50, ASK_50, BUY_10K, SELL_10K, BUY_100K, SELL_100K, TRUNCATED = range(9)
 DEPTH_SIZE = 9
-FLAGS = (("opened", np.inf), ("gap_s", -np.inf), ("crossed_s", np.inf), ("halved", False), ("resyncing", False))
+FLAGS = (
+    ("opened", np.inf), ("gap_s", -np.inf), ("crossed_s", np.inf),
+    ("halved", False), ("resyncing", False), ("lossy", False),
+)  # fmt: skip

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable, Sequence
+from collections.abc import Callable, Iterable, Sequence
 from enum import StrEnum
 
 import msgspec
@@ -44,16 +44,30 @@ class StreamLimits(msgspec.Struct, frozen=True):
 
 
 class BookRule(StrEnum):
-    """How a delta is known to follow the one before."""
+    """How a delta is known to follow the one before.
+
+    STEP   it begins one behind the last id
+    CHAIN  it names the last id
+    SPAN   it begins one behind the last id or before; snapshots come from elsewhere
+    JOIN   CHAIN, but the first one behind a snapshot may reach over it; snapshots come from elsewhere
+    """
 
     NONE = "none"
     STEP = "step"
     CHAIN = "chain"
+    SPAN = "span"
+    JOIN = "join"
 
 
 class Stream(msgspec.Struct, frozen=True):
     """One socket address of one market.
 
+    route   "" carries books and quotes; a market whose other topics need an address of their own has a second
+            stream with another route. Both use the same shard numbers
+    bulk    topics about the whole market, taken once on shard 0
+    snapshot  (instrument) -> the request for its book, answered by the poll "books"; None = a fresh subscription
+            brings it
+    lossy   the venue leaves forced orders out
     subscribe, unsubscribe   (topics, request id) -> the message
     open    a fresh decoder for a fresh connection: bytes -> events; raises WireError
     ack     bytes -> Ack when the message answers a subscribe/unsubscribe, else None; must be cheap on data
@@ -71,6 +85,15 @@ class Stream(msgspec.Struct, frozen=True):
     ping: Ping | None = None
     limits: StreamLimits = StreamLimits()
     book_rule: BookRule = BookRule.NONE
+    route: str = ""
+    bulk: tuple[str, ...] = ()
+    snapshot: Callable[[Instrument], Request] | None = None
+    lossy: bool = False
+
+    @property
+    def name(self) -> str:
+        """What its sources are called before the slash."""
+        return f"{self.market}.{self.route}" if self.route else self.market
 
 
 class Poll(msgspec.Struct, frozen=True):
@@ -79,6 +102,8 @@ class Poll(msgspec.Struct, frozen=True):
     first   the request(s) that start a round; further pages come as Fetch effects out of `decode`
     every_s 0 = only when the core asks (Fetch)
     decode  (request, body) -> events and effects; raises WireError
+    each    (instrument) -> the request asked for every tier A instrument every `each_s`, spread evenly and at most
+            `per_s` a second
     """
 
     market: str
@@ -86,6 +111,9 @@ class Poll(msgspec.Struct, frozen=True):
     first: Callable[[], tuple[Request, ...]]
     every_s: float
     decode: Callable[[Request, bytes], Decoded]
+    each: Callable[[Instrument], Request] | None = None
+    each_s: float = 0.0
+    per_s: float = 10.0
 
     @property
     def source(self) -> str:
@@ -108,6 +136,14 @@ class Budget(msgspec.Struct, frozen=True):
     window_s: float
 
 
+class Rest(msgspec.Struct, frozen=True):
+    """A REST host of some of a venue's markets, with a budget of its own."""
+
+    markets: tuple[str, ...]
+    url: str
+    budget: Budget
+
+
 class Capability(msgspec.Struct, frozen=True):
     """One cell of the capability table: how a venue gives one kind of data."""
 
@@ -120,6 +156,7 @@ class Venue(msgspec.Struct, frozen=True):
     """Everything crosstape knows about a venue.
 
     rest       base address of its REST API (one host = one budget)
+    others     hosts of markets that are not at `rest`
     refusal    (status, headers, body) -> what it means, or None when the answer is good
     backfill   (instrument, since ns, until ns) -> the requests that fetch its candles
     builtin    instruments to go on with when REST refuses the catalogue
@@ -135,3 +172,12 @@ class Venue(msgspec.Struct, frozen=True):
     refusal: Callable[[int, str, bytes], Refusal | None]
     backfill: Callable[[Instrument, int, int], tuple[Request, ...]]
     builtin: Callable[[], tuple[Instrument, ...]]
+    others: tuple[Rest, ...] = ()
+
+
+def by_market(streams: Iterable[Stream]) -> dict[str, tuple[Stream, ...]]:
+    """A market's streams, the one with books first."""
+    found: dict[str, tuple[Stream, ...]] = {}
+    for stream in sorted(streams, key=lambda s: s.route):
+        found[stream.market] = (*found.get(stream.market, ()), stream)
+    return found
