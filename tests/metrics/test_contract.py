@@ -22,7 +22,7 @@ def empty() -> At:
         state.list(Instrument("bybit-linear", f"X{n}USDT", InstrumentKind.PERP, f"X{n}", "USDT", "USDT"))
     ts = 1_795_000_000_000_000_000
     state.ts = ts
-    return At(state, ts, Catalogue(state.table))
+    return At(state, ts, Catalogue(state.table, state.identity))
 
 
 @pytest.mark.parametrize("column", COLUMNS, ids=lambda c: c.name)

@@ -181,7 +181,7 @@ def day() -> tuple[Day, At, float]:
     t = day.run()
     for _ in tick.gather(day.state, round(t * 1e9)):
         pass
-    known = Catalogue(day.state.table)
+    known = Catalogue(day.state.table, day.state.identity)
     known.price(day.state.now[:, :3])
     return day, At(day.state, round(t * 1e9), known), t
 
@@ -329,7 +329,7 @@ def test_venue_figures_stand_in_until_the_day_is_covered() -> None:
     apply(state, source, [ticker], ts)
     for _ in tick.gather(state, ts):
         pass
-    at = At(state, ts, Catalogue(state.table))
+    at = At(state, ts, Catalogue(state.table, state.identity))
     got = {c.name: c.compute(at)[0] for c in COLUMNS}
     assert (got["change_24h"], got["turnover_24h"], got["high_24h"], got["low_24h"]) == (0.05, 500.0, 110.0, 90.0)
     assert got["day_source"] == 0.0

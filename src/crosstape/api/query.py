@@ -74,6 +74,13 @@ class OfAssets(Paged, frozen=True):
     sort: Text = "-turnover_usd_24h"
 
 
+class Across(OfAssets, frozen=True):
+    """Assets across venues. `min_venues`: on at least so many."""
+
+    sort: Text = "-turnover_usd_24h"
+    min_venues: Annotated[int, Meta(ge=1, le=50)] = 1
+
+
 class OneAsset(Formatted, frozen=True):
     """An asset's instruments."""
 
@@ -132,6 +139,7 @@ PARAMETERS: dict[str, str] = {
     "tier": "A, B or C; comma-separated",
     "q": "search: every word must occur in the name",
     "min_turnover_usd": "least turnover in 24 h, dollars; rows of unknown turnover are left out",
+    "min_venues": "only assets on at least so many venues",
     "quality_not": "leave out rows with any of these quality flags, comma-separated: GAP,CROSSED",
     "sort": "a column, id, symbol or base; a leading - sorts descending; unknown values come last",
     "fields": "columns, comma-separated; all = every one",

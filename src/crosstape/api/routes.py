@@ -7,10 +7,11 @@ from typing import Any
 
 import msgspec
 
-from crosstape.api import routes_events, routes_markets, routes_system
+from crosstape.api import routes_across, routes_events, routes_markets, routes_system
 from crosstape.api.context import Answer, Ask, Context
 from crosstape.api.ports import Role
 from crosstape.api.query import (
+    Across,
     Bars,
     Deep,
     Described,
@@ -78,6 +79,8 @@ ROUTES: tuple[Route, ...] = (
     Route(f"{V1}/leaderboards/{{name}}", routes_markets.board, Ranked, kept=True, also=(404,)),
     Route(f"{V1}/assets", routes_markets.assets, OfAssets, kept=True),
     Route(f"{V1}/assets/{{asset}}", routes_markets.asset, OneAsset, kept=True, also=(404,)),
+    Route(f"{V1}/spreads", routes_across.spreads, Across, kept=True),
+    Route(f"{V1}/funding", routes_across.funding, Across, kept=True),
     Route(f"{V1}/liquidations", routes_events.liquidations, Liquidated, kept=True, also=(404,)),
     Route(f"{V1}/prefs", routes_system.prefs),
     Route(f"{V1}/prefs", routes_system.put_prefs, method="PUT", also=(413,)),

@@ -8,6 +8,7 @@ import numpy as np
 from crosstape.api.context import Answer, Ask, Context
 from crosstape.api.errors import unknown
 from crosstape.api.query import Described, Filtered, Listed, OfAssets, OneAsset, Query, Ranked, flags
+from crosstape.api.routes_across import of_asset
 from crosstape.api.tables import (
     DEFAULT_FIELDS,
     Picked,
@@ -92,11 +93,9 @@ async def assets(context: Context, ask: Ask[OfAssets]) -> Answer:
     )
     rows = ordered(rows, query.sort, known.columns, {"asset": known.names})
     shown = page(rows, query.limit, query.offset, context.settings.max_page, context.settings.page)
-    found: list[Record] = [
-        {"asset": known.names[i], **{name: float(values[i]) for name, values in known.columns.items()}}
-        for i in shown.tolist()
-    ]
-    return context.table(query, found, ("asset", *known.columns), total=rows.size, offset=query.offset)
+    found: list[Record] = [{"asset": known.names[i], **of_asset(context.view, i)} for i in shown.tolist()]
+    fields = tuple(dict.fromkeys(name for record in found for name in record)) or ("asset",)
+    return context.table(query, found, fields, total=rows.size, offset=query.offset)
 
 
 async def asset(context: Context, ask: Ask[OneAsset]) -> Answer:
@@ -111,9 +110,10 @@ async def asset(context: Context, ask: Ask[OneAsset]) -> Answer:
     rows = np.flatnonzero(view.rows.alive[: code.size] & (code == i))
     rows = ordered(rows, "-turnover_usd_24h", view.columns, {})
     found = records(view, context.lookup, rows, fields, context.mode_flag)
-    sums = {name: float(values[i]) for name, values in view.assets.columns.items()}
-    head = {"asset": view.assets.names[i], "sums": sums, "total": rows.size, "fields": fields}
-    return context.table(ask.query, found, HEAD + fields, **head)
+    for record, row in zip(found, rows.tolist(), strict=True):
+        record["why"] = view.rows.why[row]
+    head = {"asset": view.assets.names[i], "sums": of_asset(view, i), "total": rows.size, "fields": fields}
+    return context.table(ask.query, found, (*HEAD, *fields, "why"), **head)
 
 
 async def columns(context: Context, ask: Ask[Described]) -> Answer:

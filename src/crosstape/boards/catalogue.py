@@ -6,7 +6,7 @@ import numpy as np
 from numpy.typing import NDArray
 
 from crosstape.boards.board import Board
-from crosstape.metrics import book, derivatives, flow, price, trust, volatility
+from crosstape.metrics import book, cross, derivatives, flow, price, trust, volatility
 
 F64 = NDArray[np.float64]
 LIQUID = 1_000_000.0
@@ -50,6 +50,13 @@ BOARDS: tuple[Board, ...] = (
           min_turnover_usd=LIQUID),
     Board("volatile", "Most volatile, 1 h", volatility.realised_vol["1h"], min_turnover_usd=LIQUID),
     Board("liquidations_1h", "Liquidations, 1 h", derivatives.liquidations_usd["1h"]),
+    Board("funding_spread", "Funding spread across venues, 8 h", cross.funding_spread_8h.column,
+          beside=("venues", "funding_8h", "turnover_usd_24h")),
+    Board("cross_edge", "Edge across venues for 10 000, after fees", cross.edge_10k_bps.column,
+          beside=("edge_100k_bps", "venues", "turnover_usd_24h")),
+    Board("divergence", "Price divergence across venues", cross.divergence_bps.column,
+          beside=("venues", "last", "turnover_usd_24h")),
+    Board("perp_over_spot", "Perp over spot", cross.perp_spot_bps.column),
     Board("newest", "Newest listings", trust.listed_days.column, ascending=True),
     Board("worst_quality", "Worst coverage, 1 h", trust.coverage["1h"], ascending=True,
           beside=("age_ms", "lag_ms", "turnover_usd_24h")),

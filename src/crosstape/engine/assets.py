@@ -14,8 +14,9 @@ F64 = NDArray[np.float64]
 SUMMED = ("turnover_usd_24h", "turnover_usd_1h", "turnover_usd_5m", "oi_usd", "liquidations_usd_1h")
 
 
-def group(known: Catalogue, columns: Mapping[str, F64]) -> Assets:
-    """One row an asset: how many instruments, sums in dollars, and means weighted by 24 h turnover."""
+def group(known: Catalogue, columns: Mapping[str, F64], across: Mapping[str, F64]) -> Assets:
+    """One row an asset: how many instruments, sums in dollars, means weighted by 24 h turnover, and what the
+    comparison across venues found (`across`)."""
     code, n = known.asset_code, len(known.assets)
     alive = known.alive & (code >= 0)
     weight = np.where(alive, np.nan_to_num(columns["turnover_usd_24h"]), 0.0)
@@ -26,7 +27,7 @@ def group(known: Catalogue, columns: Mapping[str, F64]) -> Assets:
     out["price_usd"] = _mean(code, alive, columns["last"] * known.usd, weight, n)
     out["change_24h"] = _mean(code, alive, columns["change_24h"], weight, n)
     out["funding_8h"] = _mean(code, alive, columns["funding_8h"], np.nan_to_num(columns["oi_usd"]), n)
-    return Assets(tuple(known.assets), out, code)
+    return Assets(tuple(known.assets), out | dict(across), code)
 
 
 def _sum(code: NDArray[np.intp], alive: NDArray[np.bool_], values: F64, n: int) -> F64:

@@ -19,11 +19,12 @@ from crosstape.model.event import BookDelta
 from crosstape.model.instrument import Instrument, fold_of
 from crosstape.state.bars import Bars
 from crosstape.state.book import Book
+from crosstape.state.identity import Membership
 from crosstape.state.source import Source
 from crosstape.state.state import FLAGS, State
 from crosstape.wire.venue import BookRule, Decoder
 
-VERSION = 3
+VERSION = 4
 PART_BYTES = 4 << 20
 # Bumped by whoever changes what a column or a figure means: a checkpoint made before then must not be continued.
 ARRAYS = ("now", "depth", *(name for name, _ in FLAGS))
@@ -54,6 +55,7 @@ class Rest(msgspec.Struct):
     sources: list[Source]
     books: list[BookParts | None]
     bars: list[BarParts]
+    identity: dict[int, Membership]
     rings: list[tuple[int, int]]
     columns: list[str]
     rankings: list[str]
@@ -108,7 +110,7 @@ def _rest(machine: Machine) -> Rest:
         {name: _memories(route.decoders) for name, route in machine.routes.items()},
         parts, table, state.table.instruments, list(state.sources.values()),
         [None if b is None else _book_parts(b) for b in state.books],
-        [(b.minute, b.before, b.longer, b.closed) for b in state.bars],
+        [(b.minute, b.before, b.longer, b.closed) for b in state.bars], state.identity.of,
         [(ring.pos, ring.filled) for ring in state.rings.all],
         list(viewer.values), list(viewer.rankings),
     )  # fmt: skip
@@ -163,6 +165,7 @@ def _load_state(state: State, rest: Rest) -> None:
         setattr(state, name, set(rest.state[name]))
     state.cells = [[float(x) for x in cell] for cell in state.cells]
     state.books = [None if parts is None else _book(parts) for parts in rest.books]
+    state.identity.of = rest.identity
     state.bars = [_bars(parts) for parts in rest.bars]
 
 
@@ -205,10 +208,10 @@ def _load_viewer(machine: Machine, sections: Mapping[str, bytes], rest: Rest) ->
         for name in rest.rankings
     }
     if "usd" in sections:
-        known = viewer.describe(machine.state)
+        known = viewer.describe(machine.state, machine.settings)
         known.usd = _array(sections, "usd")
         if viewer.values:
-            viewer.assets = group(known, viewer.values)
+            viewer.assets = group(known, viewer.values, {})
 
 
 def _packed(name: str, array: NDArray[Any]) -> Iterator[tuple[str, bytes]]:

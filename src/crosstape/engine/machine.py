@@ -202,4 +202,4 @@ class Machine:
         self.planner.plan(self.state, self.settings, ts)
         continuity.ask_overdue(self.state, self.streams, self.waiting, ts)
         self.state.effects += due(self.state, self.rounds, self.state.ts, ts)
-        yield from self.viewer.view(self.state, self.settings.mode, frame)
+        yield from self.viewer.view(self.state, self.settings, frame)

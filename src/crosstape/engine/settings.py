@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import msgspec
 
+from crosstape.arb.fees import Fee
 from crosstape.model.errors import ConfigError
 
 
@@ -32,12 +33,14 @@ class EngineSettings(msgspec.Struct, frozen=True, forbid_unknown_fields=True):
     """What the machine works by; `engine.universe` is the default, `engine.markets.<name>` the exceptions.
 
     mode             live or simulated: the latter flags every row
+    fees             own fees by market, instead of the published entry tiers
     backfill_hours   of one-minute candles asked for once for every tier A instrument; 0 = none
     """
 
     mode: str = "live"
     universe: Universe = Universe()
     markets: dict[str, Universe] = {}
+    fees: dict[str, Fee] = {}
     backfill_hours: float = 4.0
 
     def of(self, market: str) -> Universe:

@@ -21,6 +21,7 @@ class Rows(msgspec.Struct, frozen=True):
     instruments   None = a freed row
     index         instrument id -> row
     tiers         "A", "B" or "C"
+    assets, why   each row's asset ("" = not known yet) and why it belongs to it
     alive         rows that are listed now
     """
 
@@ -29,6 +30,8 @@ class Rows(msgspec.Struct, frozen=True):
     index: Mapping[str, int]
     tiers: tuple[str, ...]
     alive: NDArray[np.bool_]
+    assets: tuple[str, ...] = ()
+    why: tuple[str, ...] = ()
 
 
 class BookCopy(msgspec.Struct, frozen=True):

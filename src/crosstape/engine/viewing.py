@@ -10,7 +10,9 @@ from numpy.typing import NDArray
 
 from crosstape.boards.board import Board, Ranking, rank
 from crosstape.engine.assets import group
+from crosstape.engine.crossing import Crossing
 from crosstape.engine.digest import Digest
+from crosstape.engine.settings import EngineSettings
 from crosstape.engine.view import Assets, BookCopy, Rows, SourceState, View
 from crosstape.metrics.column import Cadence, Column
 from crosstape.model.frame import Frame
@@ -18,7 +20,7 @@ from crosstape.model.quality import Quality
 from crosstape.state import tick
 from crosstape.state.at import At
 from crosstape.state.catalogue import Catalogue
-from crosstape.state.fields import ASK, BID, LIVE
+from crosstape.state.fields import ASK, BID, DAY_TURNOVER, LAST, LIVE
 from crosstape.state.state import TRUNCATED, State
 
 F64 = NDArray[np.float64]
@@ -38,11 +40,12 @@ class Viewer:
         self.values: dict[str, F64] = {}
         self.rankings: dict[str, Ranking] = {}
         self.rows = Rows(-1, (), {}, (), np.zeros(0, bool))
+        self.crossing: Crossing | None = None
         self.known: Catalogue | None = None
         self.assets = Assets((), {}, np.zeros(0, np.intp))
         self.interest: frozenset[int] = frozenset()
 
-    def view(self, state: State, mode: str, frame: Frame) -> Iterator[View | None]:
+    def view(self, state: State, settings: EngineSettings, frame: Frame) -> Iterator[View | None]:
         """Slices, then the view. The state's events of the tick leave with it."""
         ts = frame.ts_recv
         with np.errstate(all="ignore"):
@@ -58,38 +61,59 @@ class Viewer:
             for _ in tick.measure_depth(state, self.number % tick.PHASES):
                 yield None
             tick.refresh(state, self.number)
-            known = self._catalogue(state, new_second)
+            known = self._catalogue(state, settings, new_second)
             yield None
             at = At(state, ts, known)
+            if new_second:
+                self._across(state, at, known)
+                yield None
+            at.across = self.crossing.on_rows if self.crossing is not None else {}
             for _ in self._compute(at, new_second):
                 yield None
-            quality = _quality(state, known, at, mode)
+            quality = _quality(state, known, at, settings.mode)
             self._rank(known, new_second)
             yield None
             if new_second:
-                self.assets = group(known, self.values)
+                self.assets = group(
+                    known, self.values, self.crossing.by_asset if self.crossing is not None else {}
+                )
                 yield None
-            yield self._publish(state, mode, frame, quality)
+            yield self._publish(state, settings.mode, frame, quality)
 
-    def _catalogue(self, state: State, new_second: bool) -> Catalogue:
+    def _across(self, state: State, at: At, known: Catalogue) -> None:
+        if self.crossing is not None:
+            self.crossing.measure(state, at)
+        closes = None
+        if self.second % 3600 == 0:
+            ring = state.rings.five
+            closes = ring.close[ring.closed(ring.slots), : at.n]
+        changed = state.identity.join(state.table, at[LAST] * at.usd, at[DAY_TURNOVER] * at.usd)
+        if closes is not None:
+            changed |= state.identity.split(state.table, closes)
+        state.table.version += changed
+
+    def _catalogue(self, state: State, settings: EngineSettings, new_second: bool) -> Catalogue:
         known = self.known
         if known is None or known.version != state.table.version:
-            known = self.describe(state)
+            known = self.describe(state, settings)
             new_second = True
             self.values = {name: _wider(v, state.rows) for name, v in self.values.items()}
         if new_second:
             known.price(state.now[:, : state.rows])
         return known
 
-    def describe(self, state: State) -> Catalogue:
+    def describe(self, state: State, settings: EngineSettings) -> Catalogue:
         """Take the table as it is now."""
-        known = self.known = Catalogue(state.table)
+        known = self.known = Catalogue(state.table, state.identity)
+        self.crossing = Crossing(state.table, known, settings.fees)
         self.rows = Rows(
             known.version,
             tuple(state.table.instruments),
             {i.id: row for row, i in enumerate(state.table.instruments) if i is not None},
             tuple(state.table.tiers),
             _frozen(known.alive),
+            tuple(state.identity.asset(row) for row in range(state.rows)),
+            tuple(state.identity.reason(row) for row in range(state.rows)),
         )
         return known
 

@@ -55,6 +55,12 @@ def _hourly(at: At) -> F64:
     return at[FUNDING] / np.where(hours > 0, hours, np.nan)
 
 
+@metric("h")
+def funding_hours(at: At) -> F64:
+    """Hours between two fundings."""
+    return at[FUNDING_HOURS].copy()
+
+
 @metric("rate")
 def funding_8h(at: At) -> F64:
     """Funding for eight hours, whatever the venue's interval."""

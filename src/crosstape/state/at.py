@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+from collections.abc import Mapping
+
 import numpy as np
 from numpy.typing import NDArray
 
@@ -21,6 +23,7 @@ class At:
     usd            US dollars a unit of the row's quote currency, NaN = no rate on this tape
     to_expiry_s    seconds to expiry, NaN = does not expire
     listed_days    days since the listing, NaN = not known
+    across         what the comparison across venues said last, by name
 
     Windows are exact in length: what the oldest slot shares with the
     window is taken in proportion, so a 15 m window is 15 minutes at every tick and not 15 to 16.
@@ -28,6 +31,7 @@ class At:
 
     def __init__(self, state: State, ts: int, known: Catalogue) -> None:
         self.n = state.rows
+        self.across: Mapping[str, F64] = {}
         self.ts = ts
         self.usd = known.usd[: self.n]
         self.to_expiry_s = known.expiry_s[: self.n] - ts * 1e-9
@@ -42,6 +46,11 @@ class At:
         minute = open_second + rings.minute.part[:, : self.n]
         self._open = (open_second, minute, minute + rings.five.part[:, : self.n])
         self._within = tuple((ts / 1e9) % ring.step_s / ring.step_s for ring in rings.all)
+
+    def cross(self, name: str) -> F64:
+        """An answer of the comparison across venues; NaN before the first one."""
+        found = self.across.get(name)
+        return np.full(self.n, np.nan) if found is None else found
 
     def __getitem__(self, field: int) -> F64:
         """Newest value of a cell field (`state.fields`); NaN = never said."""

@@ -8,6 +8,7 @@ from numpy.typing import NDArray
 from crosstape.kernels.price import mid
 from crosstape.model.instrument import Instrument, InstrumentKind
 from crosstape.state.fields import ASK, BID, INDEX
+from crosstape.state.identity import Identity
 from crosstape.state.table import Table
 
 F64 = NDArray[np.float64]
@@ -19,7 +20,7 @@ class Catalogue:
     """All (rows): expiry_s, listed_s (NaN = none), usd (dollars a unit of quote), asset_code (into `assets`),
     alive (neither freed nor delisted), undescribed, wanted (its tier has a stream)."""
 
-    def __init__(self, table: Table) -> None:
+    def __init__(self, table: Table, identity: Identity) -> None:
         self.version = table.version
         instruments = table.instruments
         # A perp's delivery time is its delisting: it has a basis, but none that is earned by then.
@@ -39,9 +40,10 @@ class Catalogue:
             row for row, i in enumerate(instruments) if i is not None and i.base == "BTC" and i.quote == "USD"
         ]
         self.usd: F64 = np.full(len(instruments), np.nan)
-        self.assets = sorted({i.base for i in instruments if i is not None})
+        named = [identity.asset(row) if i is not None else "" for row, i in enumerate(instruments)]
+        self.assets = sorted({name for name in named if name})
         place = {asset: n for n, asset in enumerate(self.assets)}
-        self.asset_code = np.array([place[i.base] if i is not None else -1 for i in instruments], int)
+        self.asset_code = np.array([place.get(name, -1) for name in named], np.intp)
         self.alive = np.array(
             [i is not None and not gone for i, gone in zip(instruments, table.gone_ts, strict=True)], bool
         )

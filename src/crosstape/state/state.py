@@ -14,6 +14,7 @@ from crosstape.state.fields import (
     EMPTY_CELL,
     NOW_SIZE,
 )
+from crosstape.state.identity import Identity
 from crosstape.state.rings import Rings
 from crosstape.state.source import Source
 from crosstape.state.table import Table, place, undescribed
@@ -39,6 +40,7 @@ class State:
 
     def __init__(self, capacity: int = 256) -> None:
         self.table = Table()
+        self.identity = Identity()
         self.rings = Rings(capacity)
         self.now: F64 = np.full((NOW_SIZE, capacity), np.nan)
         self.cells: list[list[float]] = []

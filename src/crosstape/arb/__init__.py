@@ -1,0 +1,1 @@
+"""What can be taken across venues: fees, edges, spreads."""

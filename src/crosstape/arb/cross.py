@@ -1,0 +1,109 @@
+"""One asset on several venues: consolidated best prices, edges after fees, spreads of funding, divergence."""
+
+from __future__ import annotations
+
+import msgspec
+import numpy as np
+from numpy.typing import NDArray
+
+from crosstape.kernels.grouped import highest, lowest, medians, sums
+
+F64 = NDArray[np.float64]
+Rows = NDArray[np.intp]
+Mask = NDArray[np.bool_]
+
+
+class Group(msgspec.Struct, frozen=True):
+    """The rows of each asset: `order` of rows, `starts` into it, `asset` of each group (index of its name)."""
+
+    order: Rows
+    starts: Rows
+    asset: Rows
+
+
+class Quotes(msgspec.Struct, frozen=True):
+    """What the comparison needs of every row, in dollars: (rows) each, NaN where not known or not to be trusted.
+
+    buy, sell      average price of taking the size through the book, one array a size, before fees
+    taker          taker fee as a fraction
+    perp, spot     which rows are which
+    """
+
+    bid: F64
+    ask: F64
+    buy: tuple[F64, ...]
+    sell: tuple[F64, ...]
+    taker: F64
+    funding_8h: F64
+    last: F64
+    turnover_5m: F64
+    perp: Mask
+    spot: Mask
+    venue: Rows
+
+
+def group_rows(code: Rows, alive: Mask) -> Group:
+    """Rows by asset; rows without an asset (code -1) or not listed are left out."""
+    rows = np.flatnonzero(alive & (code >= 0))
+    order = rows[np.argsort(code[rows], kind="stable")]
+    changes = np.flatnonzero(np.diff(code[order], prepend=-2))
+    return Group(order, changes, code[order][changes])
+
+
+def compare(quotes: Quotes, group: Group, sizes: tuple[str, ...]) -> dict[str, F64]:
+    """Columns by group; a name that ends in `_row` is a row, -1 = none.
+
+    Perps are compared with perps, and with spot only for the basis: between them lies funding, not an edge.
+    """
+    order, starts = group.order, group.starts
+    if not starts.size:
+        return {}
+    out: dict[str, F64] = {}
+    bid, ask = _only(quotes.bid, quotes.perp), _only(quotes.ask, quotes.perp)
+    for name, values, pick in (("bid_usd", bid, highest), ("ask_usd", ask, lowest)):
+        best, rows = pick(values, order, starts)
+        out[name], out[f"{name.removesuffix('_usd')}_row"] = best, rows.astype(np.float64)
+    mid = (bid + ask) * 0.5
+    for i, size in enumerate(sizes):
+        _edge(out, size, quotes, i, group)
+    funding = _only(quotes.funding_8h, quotes.perp)
+    out["funding_max_8h"], high = highest(funding, order, starts)
+    out["funding_min_8h"], low = lowest(funding, order, starts)
+    several = high != low
+    out["funding_spread_8h"] = np.where(several, out["funding_max_8h"] - out["funding_min_8h"], np.nan)
+    out["funding_max_row"], out["funding_min_row"] = high.astype(np.float64), low.astype(np.float64)
+    centre = medians(mid, order, starts)
+    spread = np.abs(mid[order] / np.repeat(centre, np.diff(np.append(starts, order.size))) - 1.0)
+    widest = np.full(mid.shape, np.nan)
+    widest[order] = spread * 1e4
+    several_venues = sums(np.where(np.isnan(mid), np.nan, 1.0), order, starts) > 1
+    out["divergence_bps"] = np.where(several_venues, highest(widest, order, starts)[0], np.nan)
+    spot = medians(_only((quotes.bid + quotes.ask) * 0.5, quotes.spot), order, starts)
+    out["perp_spot_bps"] = 1e4 * (centre / spot - 1.0)
+    weight = sums(np.where(np.isnan(quotes.last), np.nan, quotes.turnover_5m), order, starts)
+    out["vwap_usd_5m"] = sums(quotes.last * quotes.turnover_5m, order, starts) / np.where(
+        weight > 0, weight, np.nan
+    )
+    out["venues"] = _venues(quotes.venue, group)
+    return out
+
+
+def _edge(out: dict[str, F64], size: str, quotes: Quotes, i: int, group: Group) -> None:
+    """What is left, bps, of buying `size` where it is cheapest and selling it where it is dearest, after fees."""
+    order, starts = group.order, group.starts
+    cost, buy = lowest(_only(quotes.buy[i] * (1 + quotes.taker), quotes.perp), order, starts)
+    gain, sell = highest(_only(quotes.sell[i] * (1 - quotes.taker), quotes.perp), order, starts)
+    out[f"edge_{size}_bps"] = np.where(buy != sell, 1e4 * (gain / cost - 1.0), np.nan)
+    out[f"edge_{size}_buy_row"], out[f"edge_{size}_sell_row"] = buy.astype(np.float64), sell.astype(np.float64)
+
+
+def _only(values: F64, mask: Mask) -> F64:
+    return np.where(mask, values, np.nan)
+
+
+def _venues(venue: Rows, group: Group) -> F64:
+    """How many venues each group spans."""
+    sizes = np.diff(np.append(group.starts, group.order.size))
+    codes = np.repeat(np.arange(group.starts.size), sizes) * 64 + venue[group.order]
+    first = np.unique(codes) // 64
+    return np.bincount(first, minlength=group.starts.size).astype(np.float64)
