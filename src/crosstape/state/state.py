@@ -95,6 +95,7 @@ class State:
     def free(self, row: int) -> None:
         """Empty a row for the next instrument."""
         self.table.drop(row)
+        self.identity.of.pop(row, None)
         self.rings.clear(row)
         self._reset_now(row)
         self.depth[:, row] = np.nan
