@@ -24,7 +24,7 @@ from crosstape.state.source import Source
 from crosstape.state.state import FLAGS, State
 from crosstape.wire.venue import BookRule, Decoder
 
-VERSION = 4
+VERSION = 5
 PART_BYTES = 4 << 20
 # Bumped by whoever changes what a column or a figure means: a checkpoint made before then must not be continued.
 ARRAYS = ("now", "depth", *(name for name, _ in FLAGS))
@@ -56,6 +56,7 @@ class Rest(msgspec.Struct):
     books: list[BookParts | None]
     bars: list[BarParts]
     identity: dict[int, Membership]
+    leadlag: tuple[list[tuple[int, int]], list[int], int, dict[int, float], dict[int, float]]
     rings: list[tuple[int, int]]
     columns: list[str]
     rankings: list[str]
@@ -89,6 +90,7 @@ def _arrays(machine: Machine) -> Iterator[tuple[str, NDArray[Any]]]:
             yield f"ring.{k}.{name}", getattr(ring, name)
     for name in DERIVED:
         yield f"derived.{name}", getattr(state.rings, name)
+    yield "leadlag", state.leadlag.mids
     for name, values in viewer.values.items():
         yield f"column.{name}", values
     for name, ranking in viewer.rankings.items():
@@ -111,6 +113,7 @@ def _rest(machine: Machine) -> Rest:
         parts, table, state.table.instruments, list(state.sources.values()),
         [None if b is None else _book_parts(b) for b in state.books],
         [(b.minute, b.before, b.longer, b.closed) for b in state.bars], state.identity.of,
+        (state.leadlag.pairs, state.leadlag.rows, state.leadlag.pos, state.leadlag.lags, state.leadlag.errors),
         [(ring.pos, ring.filled) for ring in state.rings.all],
         list(viewer.values), list(viewer.rankings),
     )  # fmt: skip
@@ -192,6 +195,9 @@ def _load_arrays(state: State, sections: Mapping[str, bytes], rest: Rest) -> Non
         for name in RING_ARRAYS:
             setattr(ring, name, _array(sections, f"ring.{k}.{name}"))
         ring.pos, ring.filled = rest.rings[k]
+    state.leadlag.mids = _array(sections, "leadlag")
+    lead = state.leadlag
+    lead.pairs, lead.rows, lead.pos, lead.lags, lead.errors = rest.leadlag
     for name in DERIVED:
         setattr(state.rings, name, _array(sections, f"derived.{name}"))
 

@@ -33,6 +33,7 @@ class EngineSettings(msgspec.Struct, frozen=True, forbid_unknown_fields=True):
     """What the machine works by; `engine.universe` is the default, `engine.markets.<name>` the exceptions.
 
     mode             live or simulated: the latter flags every row
+    primary          venues an asset's price and candles are taken from, first choice first
     fees             own fees by market, instead of the published entry tiers
     backfill_hours   of one-minute candles asked for once for every tier A instrument; 0 = none
     """
@@ -40,6 +41,7 @@ class EngineSettings(msgspec.Struct, frozen=True, forbid_unknown_fields=True):
     mode: str = "live"
     universe: Universe = Universe()
     markets: dict[str, Universe] = {}
+    primary: tuple[str, ...] = ("bybit", "binance", "okx", "hyperliquid")
     fees: dict[str, Fee] = {}
     backfill_hours: float = 4.0
 

@@ -61,12 +61,13 @@ class Viewer:
             for _ in tick.measure_depth(state, self.number % tick.PHASES):
                 yield None
             tick.refresh(state, self.number)
+            state.leadlag.sample(state.now[BID], state.now[ASK])
             known = self._catalogue(state, settings, new_second)
             yield None
             at = At(state, ts, known)
             if new_second:
-                self._across(state, at, known)
-                yield None
+                for _ in self._across(state, at):
+                    yield None
             at.across = self.crossing.on_rows if self.crossing is not None else {}
             for _ in self._compute(at, new_second):
                 yield None
@@ -80,9 +81,13 @@ class Viewer:
                 yield None
             yield self._publish(state, settings.mode, frame, quality)
 
-    def _across(self, state: State, at: At, known: Catalogue) -> None:
+    def _across(self, state: State, at: At) -> Iterator[None]:
         if self.crossing is not None:
+            if self.second % 60 == 0:
+                state.leadlag.follow(self.crossing.pairs(at))
+                yield from state.leadlag.measure()
             self.crossing.measure(state, at)
+            yield
         closes = None
         if self.second % 3600 == 0:
             ring = state.rings.five
@@ -105,7 +110,7 @@ class Viewer:
     def describe(self, state: State, settings: EngineSettings) -> Catalogue:
         """Take the table as it is now."""
         known = self.known = Catalogue(state.table, state.identity)
-        self.crossing = Crossing(state.table, known, settings.fees)
+        self.crossing = Crossing(state.table, known, settings)
         self.rows = Rows(
             known.version,
             tuple(state.table.instruments),

@@ -17,7 +17,7 @@ METRICS: tuple[Metric, ...] = (
     derivatives.liquidations_long, derivatives.liquidations_short, derivatives.liquidations_usd,
     volatility.realised_vol, volatility.parkinson, volatility.atr_pct, volatility.vol_percentile,
     cross.funding_spread_8h, cross.edge_10k_bps, cross.edge_100k_bps, cross.divergence_bps, cross.perp_spot_bps,
-    cross.venues,
+    cross.lead_lag_ms, cross.lead_lag_error_ms, cross.venues,
     trust.coverage, trust.age_ms, trust.lag_ms, trust.day_source, trust.listed_days,
 )  # fmt: skip
 

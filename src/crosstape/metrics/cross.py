@@ -36,6 +36,18 @@ def perp_spot_bps(at: At) -> F64:
     return at.cross("perp_spot_bps")
 
 
+@metric("ms", cadence=Cadence.SECOND)
+def lead_lag_ms(at: At) -> F64:
+    """By how much the asset's busiest perp moves before this one, + = it leads; of five minutes of 100 ms mids."""
+    return at.cross("lead_lag_ms")
+
+
+@metric("ms", cadence=Cadence.SECOND)
+def lead_lag_error_ms(at: At) -> F64:
+    """Standard error of the lead, from six stretches of those five minutes."""
+    return at.cross("lead_lag_error_ms")
+
+
 @metric("count", cadence=Cadence.SECOND)
 def venues(at: At) -> F64:
     """Venues that list the asset."""

@@ -15,6 +15,7 @@ from crosstape.state.fields import (
     NOW_SIZE,
 )
 from crosstape.state.identity import Identity
+from crosstape.state.leadlag import LeadLag
 from crosstape.state.rings import Rings
 from crosstape.state.source import Source
 from crosstape.state.table import Table, place, undescribed
@@ -41,6 +42,7 @@ class State:
     def __init__(self, capacity: int = 256) -> None:
         self.table = Table()
         self.identity = Identity()
+        self.leadlag = LeadLag()
         self.rings = Rings(capacity)
         self.now: F64 = np.full((NOW_SIZE, capacity), np.nan)
         self.cells: list[list[float]] = []
