@@ -155,13 +155,9 @@ def test_mark_then_index_then_interest() -> None:
     ]
 
 
-def test_liquidated_short_is_a_forced_buy_of_the_connection_that_has_it() -> None:
-    decode, message = Decoder(), tardis("futures", "liquidation-orders")[0]
-    assert decode(message) == []
-    decode(
-        b'{"arg":{"channel":"mark-price","instId":"x"},"data":[{"instId":"XRP-USD-230929","markPx":"1","ts":"1"}]}'
-    )
-    assert decode(message) == [Liquidation("XRP-USD-230929", 1680173247614 * MS, Side.BUY, 0.55205, 39.0)]
+def test_liquidated_short_is_a_forced_buy() -> None:
+    message = tardis("futures", "liquidation-orders")[0]
+    assert Decoder()(message) == [Liquidation("XRP-USD-230929", 1680173247614 * MS, Side.BUY, 0.55205, 39.0)]
 
 
 def test_book_by_sequence() -> None:

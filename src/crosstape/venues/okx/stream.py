@@ -202,12 +202,10 @@ def _read_indices(memory: Memory, payload: bytes) -> list[AnyEvent]:
 
 
 def _read_liquidations(memory: Memory, payload: bytes) -> list[Liquidation]:
-    """Every connection gets those of the whole market, so each takes only its own instruments'. `side` is the
-    forced order's whatever `posSide` says."""
+    """`side` is the forced order's, whatever `posSide` says: sell closes a long."""
     return [
         Liquidation(row.inst_id, x.ts * MS, _SIDE[x.side], x.bk_px, x.sz)
         for row in _liquidations.decode(payload).data
-        if row.inst_id in memory.pairs.get(pair_of(row.inst_id), ())
         for x in row.details
     ]
 

@@ -1,8 +1,8 @@
 """OKX's subscriptions: topics to their argument objects and back, acks, and what an instrument needs.
 
-A topic is "<channel>:<instrument>". Two channels are wider than an instrument: `index-tickers` takes the index
-pair, `liquidation-orders` the whole instType. Their topics still name the instrument, so that each stands for
-itself when connections are packed and made again; an unsubscribe leaves them out: others may live on them.
+A topic is "<channel>:<instrument>"; that of the forced orders of a whole line names its instType. `index-tickers`
+takes an index pair that several instruments may follow: its topics still name the instrument, so that each stands
+for itself when connections are packed and made again, and an unsubscribe leaves them out.
 """
 
 from __future__ import annotations
@@ -13,10 +13,11 @@ from zlib import crc32
 import msgspec
 
 from crosstape.model.instrument import Instrument, InstrumentKind
-from crosstape.venues.okx.names import kind_of, pair_of
+from crosstape.venues.okx.names import KINDS, pair_of
 from crosstape.wire.venue import Ack
 
-SHARED = ("index-tickers", "liquidation-orders")
+LIQUIDATIONS = "liquidation-orders"
+INDEX = "index-tickers"
 # "Too many requests": the request was not looked at, and will be repeated because nobody answered it.
 SLOW_DOWN = "60014"
 
@@ -48,13 +49,13 @@ def argument(topic: str) -> dict[str, str]:
 
     >>> argument("books:BTC-USDT-SWAP")
     {'channel': 'books', 'instId': 'BTC-USDT-SWAP'}
-    >>> argument("liquidation-orders:BTC-USDT-SWAP"), argument("index-tickers:BTC-USDT-SWAP")["instId"]
+    >>> argument("liquidation-orders:SWAP"), argument("index-tickers:BTC-USDT-SWAP")["instId"]
     ({'channel': 'liquidation-orders', 'instType': 'SWAP'}, 'BTC-USDT')
     """
-    channel, _, native = topic.partition(":")
-    if channel == "liquidation-orders":
-        return {"channel": channel, "instType": kind_of(native)}
-    return {"channel": channel, "instId": pair_of(native) if channel == "index-tickers" else native}
+    channel, _, what = topic.partition(":")
+    if channel == LIQUIDATIONS:
+        return {"channel": channel, "instType": what}
+    return {"channel": channel, "instId": pair_of(what) if channel == INDEX else what}
 
 
 def subscribe(topics: Sequence[str], request_id: str) -> bytes:
@@ -63,8 +64,8 @@ def subscribe(topics: Sequence[str], request_id: str) -> bytes:
 
 
 def unsubscribe(topics: Sequence[str], request_id: str) -> bytes:
-    """The message that drops topics, but not the channels they share with other instruments."""
-    own = [topic for topic in topics if topic.partition(":")[0] not in SHARED]
+    """The message that drops topics, but not an index that other instruments may follow."""
+    own = [topic for topic in topics if topic.partition(":")[0] != INDEX]
     return _request("unsubscribe", own or topics, request_id)
 
 
@@ -100,12 +101,17 @@ def topics(instrument: Instrument, tier: str) -> tuple[str, ...]:
         return ()
     wanted = ["trades", "bbo-tbt"]
     if instrument.kind is not InstrumentKind.SPOT:
-        # The mark price first: it tells the decoder which instruments an index and a liquidation are for.
-        wanted = ["mark-price", *SHARED, *wanted, "open-interest"]
+        # The mark price first: it tells the decoder which instruments an index is for.
+        wanted = ["mark-price", INDEX, *wanted, "open-interest"]
     if instrument.kind is InstrumentKind.PERP:
         wanted.append("funding-rate")
     named = [f"{channel}:{instrument.native}" for channel in (*wanted, "tickers")]
     return (*book_topics(instrument, tier), *named)
+
+
+def bulk_topics(line: str) -> tuple[str, ...]:
+    """What is asked for once for a whole product line."""
+    return () if line == "spot" else (f"{LIQUIDATIONS}:{KINDS[line]}",)
 
 
 def book_topics(instrument: Instrument, tier: str) -> tuple[str, ...]:
