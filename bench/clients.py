@@ -68,7 +68,9 @@ async def watch(ask: Ask, i: int, watched: Watched) -> None:
     async with connect(f"ws://127.0.0.1:{ask.port}/ws", compression=None, max_size=None) as socket:
         for k in range(ask.topics):
             topic = f"board:{BOARDS[(i + k) % len(BOARDS)]}"
-            await socket.send(msgspec.json.encode({"op": "subscribe", "topic": topic, "n": 50, "encoding": "columns"}).decode())
+            await socket.send(
+                msgspec.json.encode({"op": "subscribe", "topic": topic, "n": 50, "encoding": "columns"}).decode()
+            )
         until = time.perf_counter() + ask.seconds
         while time.perf_counter() < until:
             message = await socket.recv()

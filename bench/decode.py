@@ -18,10 +18,11 @@ from bench.sides.cryptofeed_side import Cryptofeed
 from bench.sides.ours import Library, Ours
 
 TITLE = (
-    "The venue's own text through each library's own message handler, one core, in turns; CPU time, collector on as by "
-    "default, medians over rounds of the ratio within a round. All sides must agree on every value or the run fails. "
-    "*crosstape's decoder* is `venues.bybit` with the accumulators of the comparison and no more, as the peers are asked "
-    "for; *crosstape* is its whole machine: counters, bars, flow, large trades, events of the view."
+    "The venue's own text through each library's own message handler, one core, in turns; CPU time, "
+    "collector on as by default, medians over rounds of the ratio within a round. All sides must agree on"
+    " every value or the run fails. *crosstape's decoder* is `venues.bybit` with the accumulators of the "
+    "comparison and no more, as the peers are asked for; *crosstape* is its whole machine: counters, "
+    "bars, flow, large trades, events of the view."
 )
 ROUNDS = 7
 SIDES: tuple[type[Any], ...] = (Library, Ours, Cryptofeed, Ccxt)
@@ -66,7 +67,9 @@ def _books() -> list[Figure]:
     for every, what in ((SAMPLE, "books"), (1, "books, top after each message")):
         fold = _books_of(messages, every)
         spent = _rounds(catalogue, messages, fold, _agree_books)
-        note = f"simulated orderbook.200: {len(messages):,} messages, {BOOK_MIX.instruments} books; tops of changed "
+        note = (
+            f"simulated orderbook.200: {len(messages):,} messages, {BOOK_MIX.instruments} books; tops of changed "
+        )
         note += f"books every {every} messages" if every > 1 else "books after every message"
         floor = ((6.0, 8.0), (10.0, 0.0)) if every > 1 else (None, None)
         figures += _figures(what, spent, len(messages), "message", note, *floor)
@@ -129,7 +132,9 @@ def _figures(
             ratio = median([b / a for a, b in zip(ours, theirs, strict=True)])
             text = f"{name}: {median(theirs) / count * 1e6:.1f} µs a {unit}"
             label = f"{what}: {mine} against {name}"
-            aim = at_least(label, ratio, floor[0], "×", text, floor[1]) if floor else plain(label, ratio, "×", text)
+            aim = (
+                at_least(label, ratio, floor[0], "×", text, floor[1]) if floor else plain(label, ratio, "×", text)
+            )
             figures.append(aim)
     return figures
 

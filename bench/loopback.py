@@ -13,8 +13,9 @@ from bench.rendered import EVERYTHING, Mix, rendered, shares
 from bench.sender import Job
 
 TITLE = (
-    "A sender in its own process on the other core writes pre-rendered messages as fast as they are taken; the whole "
-    "of crosstape (sockets, intake, tape with zstd and its thread, fold, 10 ticks a second) runs on one core."
+    "A sender in its own process on the other core writes pre-rendered messages as fast as they are "
+    "taken; the whole of crosstape (sockets, intake, tape with zstd and its thread, fold, 10 ticks a "
+    "second) runs on one core."
 )
 SLIM = Mix(8.0, 30_000.0, ("publicTrade", "orderbook.1"))
 TRADES = Mix(8.0, 10_000.0, ("publicTrade",))
@@ -29,12 +30,12 @@ def run() -> list[Figure]:
             for figure in _measure(name, mix)]  # fmt: skip
 
 
-def exchange(job: Job, warm: int) -> dict[str, Any]:
+def exchange(job: Job, warm: int, deep: int = 1_000_000, seconds: float = 0.0) -> dict[str, Any]:
     """Sender and receiver, each in a process."""
     rendered(job.mix)
     sender, port = child.started("bench.sender", msgspec.json.encode(job).decode())
     try:
-        order = Order(int(port), job.total, warm)
+        order = Order(int(port), job.total, warm, deep=deep, seconds=seconds)
         return child.result("bench.receiver", msgspec.json.encode(order).decode())
     finally:
         sender.terminate()
@@ -43,7 +44,8 @@ def exchange(job: Job, warm: int) -> dict[str, Any]:
 
 def _measure(name: str, mix: Mix) -> list[Figure]:
     got = exchange(Job(mix, TOTAL), WARM)
-    assert not got["errors"] and not got["failed"], got
+    assert not got["errors"], got
+    assert not got["failed"], got
     rate = got["frames"] / got["took"]
     made = shares([m for _, m in rendered(mix).messages])
     note = f"{made}; {got['rows']} instruments, {got['views'] / got['took']:.1f} views a second"

@@ -7,9 +7,9 @@ from bench.child import say
 from bench.figures import Figure, at_most, plain
 
 TITLE = (
-    "Its own process: `crosstape.app` imported with everything it needs to serve, 5 000 live instruments of which 300 have "
-    "a 200-level book, every slot of every ring written, then 30 simulated minutes (a TICK a second, 300 quotes, deltas and "
-    "trades each, every row once a minute). VmRSS at the end."
+    "Its own process: `crosstape.app` imported with everything it needs to serve, 5 000 live instruments "
+    "of which 300 have a 200-level book, every slot of every ring written, then 30 simulated minutes (a "
+    "TICK a second, 300 quotes, deltas and trades each, every row once a minute). VmRSS at the end."
 )
 ROWS, DEEP, SECONDS = 5_000, 300, 1_800
 

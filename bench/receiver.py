@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import asyncio
 import contextlib
+import gc
 import resource
 import sys
 import tempfile
@@ -17,7 +18,6 @@ import msgspec
 
 from bench.child import say
 from bench.figures import percentile, pin
-from bench.rendered import DEEP
 from crosstape.api.app import create_app
 from crosstape.api.hub import Hub
 from crosstape.api.server import serving
@@ -25,7 +25,7 @@ from crosstape.api.settings import ApiSettings
 from crosstape.app.running import Live
 from crosstape.app.status import Vitals
 from crosstape.config import Config
-from crosstape.engine.settings import EngineSettings
+from crosstape.engine.settings import EngineSettings, Universe
 from crosstape.engine.view import View
 from crosstape.feeds.clock import ScaledClock
 from crosstape.live.pump import Pump
@@ -41,13 +41,17 @@ MANY = 1_000_000
 
 
 class Order(msgspec.Struct, frozen=True):
-    """Where the sender is, how many messages it sends, after how many to begin measuring, whether to serve."""
+    """Where the sender is, how many messages it sends, after how many to begin measuring, whether to serve; the
+    `deep` busiest of each market have a whole book, the rest best bid and offer. `seconds` = how long to measure,
+    0 = until nine tenths have come."""
 
     port: int
     total: int
     warm: int
     core: int = 0
     api: bool = False
+    deep: int = 1_000_000
+    seconds: float = 0.0
 
 
 class Tap:
@@ -63,7 +67,7 @@ class Tap:
         """Frames on their way to the tape."""
         self.recorder.append(frames)
         if self.on:
-            self.waiting += [frame.ts_recv for frame in frames[:: EVERY]]
+            self.waiting += [frame.ts_recv for frame in frames[::EVERY]]
 
     @property
     def failed(self) -> str:
@@ -90,6 +94,22 @@ def moved(venue: Venue, address: str) -> Venue:
     return replace(venue, rest=f"http://{address}", streams=streams)
 
 
+class Pauses:
+    """How long the collector stopped everything, ms."""
+
+    def __init__(self) -> None:
+        self.found: list[float] = []
+        self.began = 0.0
+        gc.callbacks.append(self)
+
+    def __call__(self, phase: str, info: dict[str, int]) -> None:
+        """The interpreter calls this around every collection."""
+        if phase == "start":
+            self.began = time.perf_counter()
+        else:
+            self.found.append((time.perf_counter() - self.began) * 1e3)
+
+
 def fresh(pump: Pump) -> None:
     """Forget what was timed while warming up."""
     timing = pump.timing
@@ -97,14 +117,14 @@ def fresh(pump: Pump) -> None:
 
 
 async def measured(pump: Pump, tap: Tap, order: Order) -> dict[str, float]:
-    """Wait for the warm-up, measure until nine tenths have come."""
+    """Wait for the warm-up, then measure."""
     timing = pump.timing
     while timing.frames < order.warm:
         await asyncio.sleep(0.02)
     fresh(pump)
     tap.on = True
     began, cpu, frames, views = time.perf_counter(), time.process_time(), timing.frames, timing.views
-    while timing.frames < order.total * 0.9:
+    while time.perf_counter() - began < order.seconds if order.seconds else timing.frames < order.total * 0.9:
         await asyncio.sleep(0.02)
     took, spent = time.perf_counter() - began, time.process_time() - cpu
     frames, views = timing.frames - frames, timing.views - views
@@ -113,7 +133,8 @@ async def measured(pump: Pump, tap: Tap, order: Order) -> dict[str, float]:
 
 async def receive(order: Order, folder: Path) -> dict[str, Any]:
     """Live until the sender is done."""
-    settings = EngineSettings(mode="simulated", universe=DEEP, backfill_hours=0.0)
+    universe = Universe(top=0, deep=order.deep, min_24h_volume=0.0)
+    settings = EngineSettings(mode="simulated", universe=universe, backfill_hours=0.0)
     config = Config(data=str(folder), engine=settings, api=ApiSettings(port=0))
     venues = [moved(venue, f"127.0.0.1:{order.port}") for venue in VENUES]
     live, hub = Live(config, venues, ScaledClock(1.0, START_NS)), Hub()
@@ -127,17 +148,20 @@ async def receive(order: Order, folder: Path) -> dict[str, Any]:
 
     pump = live.pump(publish, hub.interest) if order.api else live.pump(tap.publish, frozenset)
     pump.outlets.recorder = tap
-    running = asyncio.create_task(live.run(pump))
+    running, pauses = asyncio.create_task(live.run(pump)), Pauses()
     async with contextlib.AsyncExitStack() as stack:
         if order.api:
             app = create_app(hub, Vitals(live, pump), venues, None, config.api)
             port = await stack.enter_async_context(serving(app, config.api))
             say({"port": port, "zero": live.clock.now() - time.monotonic_ns()})
         found: dict[str, Any] = dict(await measured(pump, tap, order))
+        # The clients began later.
+        await asyncio.sleep(order.seconds if order.api else 0.0)
     timing = pump.timing
     for name in ("applied", "tick", "slice"):
         found[name] = msgspec.to_builtins(getattr(timing, name).read())
     found["viewed"] = [percentile(tap.viewed, share) for share in (0.5, 0.99)] if tap.viewed else []
+    found["collector"] = max(pauses.found, default=0.0)
     found["rows"] = live.machine.state.rows
     found["errors"] = sum(s.errors + s.gaps for s in live.machine.state.sources.values())
     found["tape"] = live.recorder.bytes_written

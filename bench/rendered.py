@@ -102,7 +102,8 @@ def shards(opened: Sequence[Frame]) -> dict[tuple[str, str], str]:
     scout = Machine(VENUES)
     for frame in opened:
         scout.step(frame)
-    table, found = scout.state.table, {}
+    table = scout.state.table
+    found: dict[tuple[str, str], str] = {}
     for instrument, tier, shard in zip(table.instruments, table.tiers, table.shards, strict=True):
         market = shard.partition("/")[0]
         if instrument is not None and shard:
@@ -117,7 +118,7 @@ def topic_of(message: bytes) -> str:
 
 
 def frames(made: Prerendered, universe: Universe = DEEP) -> Iterator[Frame]:
-    """The whole tape: opening, connections, then the messages that were asked for and a TICK ten times a second."""
+    """The whole tape: opening, connections, then the messages that were asked for and ten TICKs a second."""
     framer = Framer()
     opened = list(opening(made, framer, universe))
     yield from opened

@@ -17,13 +17,13 @@ from crosstape.tape.writer import write_tape
 from crosstape.venues import VENUES
 
 TITLE = (
-    "A tape on disk, read and folded by `app.replay` with a view every 100 ms of its time, on one core; CPU time, "
-    "median of three. A tick's cost does not depend on how much came since the last, so frames a second grow with "
-    "the tape's own rate."
+    "A tape on disk, read and folded by `app.replay` with a view every 100 ms of its time, on one core; "
+    "CPU time, median of three. A tick's cost does not depend on how much came since the last, so frames "
+    "a second grow with the tape's own rate."
 )
 USUAL = Mix(30.0, 5_000.0, EVERYTHING, instruments=50)
 FULL = Mix(12.0, 5_000.0, EVERYTHING)
-DENSE = Mix(25.0, 20_000.0, EVERYTHING)
+DENSE = Mix(18.0, 24_000.0, EVERYTHING, assets=600)
 
 
 def run() -> list[Figure]:

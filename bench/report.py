@@ -13,7 +13,8 @@ RESULTS = Path(__file__).parent / "results.md"
 HEAD = """# Measured
 
 Written by `python -m bench`; every section says when and where it was measured. Ratios compare sides that ran
-in turns within one run; what a peer could not be measured on is not compared. A missed target is reported as missed.
+in turns within one run; what a peer could not be measured on is not compared. A missed target is reported as
+missed.
 """
 _SECTION = re.compile(r"^## (\w+)\n.*?(?=^## |\Z)", re.M | re.S)
 

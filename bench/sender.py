@@ -9,8 +9,16 @@ import time
 from typing import Any
 
 import msgspec
-from picows import WSFrame, WSListener, WSMsgType, WSTransport, WSUpgradeRequest
-from picows import WSUpgradeResponse, WSUpgradeResponseWithListener, ws_create_server
+from picows import (
+    WSFrame,
+    WSListener,
+    WSMsgType,
+    WSTransport,
+    WSUpgradeRequest,
+    WSUpgradeResponse,
+    WSUpgradeResponseWithListener,
+    ws_create_server,
+)
 
 from bench.figures import pin
 from bench.rendered import Mix, rendered, topic_of
@@ -21,16 +29,16 @@ QUIET_S = 1.0
 
 
 class Job(msgspec.Struct, frozen=True):
-    """What to send: a mix, `total` messages of it in all (again from its start when it ends); `paced` = at their
-    own times."""
+    """What to send: a mix, `total` messages of it in all (again from its start when it ends); `pace` =
+    at their own times, sped up to so many a second; 0 = as fast as they are taken."""
 
     mix: Mix
     total: int
-    paced: bool = False
+    pace: float = 0.0
     core: int = 1
 
 
-class Client(WSListener):  # type: ignore[misc]
+class Client(WSListener):
     """One connection and the topics it holds."""
 
     def __init__(self, desk: Desk, category: str) -> None:
@@ -51,7 +59,7 @@ class Client(WSListener):  # type: ignore[misc]
                 self.desk.held[self.category, topic] = self
             self.desk.heard = time.monotonic()
             answer = {"success": True, "ret_msg": "", "op": "subscribe", "req_id": said.get("req_id", "")}
-            transport.send(1, msgspec.json.encode(answer))
+            transport.send(WSMsgType.TEXT, msgspec.json.encode(answer))
 
 
 class Desk:
@@ -64,7 +72,7 @@ class Desk:
 
     def open(self, request: WSUpgradeRequest) -> Any:
         """A socket, or an answer."""
-        path = request.path if isinstance(request.path, str) else request.path.decode()
+        path = request.path
         if path.startswith("/v5/public/"):
             return Client(self, path.rpartition("/")[2])
         category = path.partition("category=")[2].partition("&")[0]
@@ -116,12 +124,13 @@ async def blast(waiting: Queue, total: int) -> None:
         sent += len(waiting)
 
 
-async def paced(waiting: Queue) -> None:
+async def paced(waiting: Queue, pace: float) -> None:
     """Each at its time, looked at every millisecond."""
     origin, first = time.monotonic_ns(), waiting[0][0]
+    speed = pace * (waiting[-1][0] - first) * 1e-9 / len(waiting)
     i = 0
     while i < len(waiting):
-        due = first + time.monotonic_ns() - origin
+        due = first + (time.monotonic_ns() - origin) * speed
         while i < len(waiting) and waiting[i][0] <= due:
             write(waiting[i][1], waiting[i][2])
             i += 1
@@ -131,7 +140,8 @@ async def paced(waiting: Queue) -> None:
 def write(client: Client, wire: bytes) -> None:
     """Bytes that are framed already."""
     assert client.transport is not None
-    client.transport.underlying_transport.write(wire)
+    if not client.transport.is_disconnected:
+        client.transport.underlying_transport.write(wire)
 
 
 def ahead(client: Client) -> int:
@@ -149,8 +159,8 @@ async def serve(job: Job) -> None:
     while not desk.heard or time.monotonic() - desk.heard < QUIET_S:
         await asyncio.sleep(0.1)
     waiting = queue(desk)
-    if job.paced:
-        await paced(waiting[: job.total])
+    if job.pace:
+        await paced(waiting[: job.total], job.pace)
     else:
         await blast(waiting, job.total)
     await asyncio.sleep(3600)

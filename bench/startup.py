@@ -14,23 +14,26 @@ from bench.child import say
 from bench.figures import Figure, at_most
 from bench.rendered import EVERYTHING, Mix
 
-TITLE = "Fresh processes, median of nine. The restart: newest checkpoint plus the frames after it, up to the next view."
+TITLE = (
+    "Fresh processes, median of nine. The restart: newest checkpoint plus the frames after it, to the last view."
+)
 IMPORT = "import crosstape.app, crosstape.config; crosstape.config.load()"
 HELP = "import sys; sys.argv = ['crosstape', '--help']; from crosstape.cli import main; main()"
 MIX = Mix(12.0, 5_000.0, EVERYTHING)
 TIMES = 25
+WHOLE = "whole process, interpreter included"
 
 
 def run() -> list[Figure]:
     """Imports, help, restart."""
     got = child.result("bench.startup")
     note = (
-        f"{got['frames']:,} frames after a checkpoint of {got['checkpoint']:.0f} MB, five minutes at "
-        f"{got['rate']:,.0f} messages/s, {got['rows']} instruments; loading the checkpoint {got['loading']:.2f} s"
+        f"{got['frames']:,.0f} frames after a checkpoint of {got['checkpoint']:.0f} MB, 5 min at "
+        f"{got['rate']:,.0f} messages/s, {got['rows']:.0f} instruments; loading the checkpoint {got['loading']:.2f} s"
     )
     return [
-        at_most("import crosstape.app + configuration", _fresh(IMPORT), 0.5, "s", "whole process, interpreter included"),
-        at_most("crosstape --help", _fresh(HELP), 0.7, "s", "whole process, interpreter included"),
+        at_most("import crosstape.app + configuration", _fresh(IMPORT), 0.5, "s", WHOLE),
+        at_most("crosstape --help", _fresh(HELP), 0.7, "s", WHOLE),
         at_most("restart ready", got["ready"], 60.0, "s", note),
     ]
 
@@ -39,7 +42,9 @@ def _fresh(code: str) -> float:
     taken = []
     for _ in range(9):
         began = time.perf_counter()
-        subprocess.run([sys.executable, "-c", code], env=child.environment(), check=True, stdout=subprocess.DEVNULL)
+        subprocess.run(
+            [sys.executable, "-c", code], env=child.environment(), check=True, stdout=subprocess.DEVNULL
+        )
         taken.append(time.perf_counter() - began)
     return statistics.median(taken)
 
@@ -65,8 +70,9 @@ def restart() -> dict[str, float]:
         restore(folder, machine, last)
         ready = time.perf_counter() - began
         assert machine.viewer.number > 0
-        return {"ready": ready, "frames": float(tail), "checkpoint": newest.stat().st_size / 1e6,
-                "rows": float(machine.state.rows), "loading": loading, "rate": tail / (MIX.seconds * TIMES)}  # fmt: skip
+        size, rate = newest.stat().st_size / 1e6, tail / (MIX.seconds * TIMES)
+        rows = float(machine.state.rows)
+    return {"ready": ready, "frames": tail, "checkpoint": size, "rows": rows, "loading": loading, "rate": rate}
 
 
 if __name__ == "__main__":

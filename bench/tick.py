@@ -5,7 +5,7 @@ from __future__ import annotations
 import gc
 import time
 
-from bench.figures import Figure, at_most, pin, plain, percentile, unpin
+from bench.figures import Figure, at_most, percentile, pin, plain, unpin
 from bench.traffic import Traffic, fill
 from crosstape.boards.board import rank
 from crosstape.boards.catalogue import BOARDS
@@ -15,8 +15,9 @@ from crosstape.metrics import COLUMNS
 
 TITLE = (
     "5 000 instruments, every ring slot filled. In every tick 1 000 rows are dirty: each gets an "
-    "orderbook.1 and an orderbook.200 delta (12 levels), half of them a trade, as Bybit's tier A does. 330 simulated seconds, so seconds, minutes and a five-minute close are in. CPU "
-    "time of the thread, because other work shares the machine; collector on."
+    "orderbook.1 and an orderbook.200 delta (12 levels), half of them a trade, as Bybit's tier A does. "
+    "330 simulated seconds, so seconds, minutes and a five-minute close are in. CPU time of the thread, "
+    "because other work shares the machine; collector on."
 )
 ROWS, HOT = 5_000, 1_000
 TICKS = 3_300
@@ -95,12 +96,16 @@ def _ranking(view: View) -> Figure:
             rank(board, view.columns, view.rows.alive)
         best.append(time.thread_time() - began)
     rows = int(view.rows.alive.sum())
-    return at_most(f"all {len(BOARDS)} boards ranked", percentile(best, 0.5) * 1e3, 3.0, "ms", f"{rows:,} rows, median")
+    return at_most(
+        f"all {len(BOARDS)} boards ranked", percentile(best, 0.5) * 1e3, 3.0, "ms", f"{rows:,} rows, median"
+    )
 
 
 def _figures(spent: Spent) -> list[Figure]:
     whole = spent.ticks + spent.seconds
-    note = f"{len(COLUMNS)} columns, {HOT:,} dirty rows; wall mean {sum(spent.walls) / len(spent.walls) * 1e3:.2f} ms"
+    note = (
+        f"{len(COLUMNS)} columns, {HOT:,} dirty rows; wall mean {sum(spent.walls) / len(spent.walls) * 1e3:.2f} ms"
+    )
     held = spent.held + spent.batches
     edges = f"p99 {percentile(spent.seconds, 0.99) * 1e3:.1f} ms, worst {max(spent.seconds) * 1e3:.1f} ms"
     return [

@@ -144,7 +144,8 @@ class Ours:
 
     def _healthy(self) -> None:
         source = self.machine.state.sources[SOURCE]
-        assert not source.errors and not source.gaps, source
+        assert not source.errors, source
+        assert not source.gaps, source
 
     def _sample(self, prune: bool) -> None:
         state = self.machine.state
