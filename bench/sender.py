@@ -72,7 +72,7 @@ class Desk:
 
     def open(self, request: WSUpgradeRequest) -> Any:
         """A socket, or an answer."""
-        path = request.path
+        path = request.path.decode()
         if path.startswith("/v5/public/"):
             return Client(self, path.rpartition("/")[2])
         category = path.partition("category=")[2].partition("&")[0]

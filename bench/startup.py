@@ -29,7 +29,8 @@ def run() -> list[Figure]:
     got = child.result("bench.startup")
     note = (
         f"{got['frames']:,.0f} frames after a checkpoint of {got['checkpoint']:.0f} MB, 5 min at "
-        f"{got['rate']:,.0f} messages/s, {got['rows']:.0f} instruments; loading the checkpoint {got['loading']:.2f} s"
+        f"{got['rate']:,.0f} messages/s, {got['rows']:.0f} instruments;"
+        f" loading the checkpoint {got['loading']:.2f} s"
     )
     return [
         at_most("import crosstape.app + configuration", _fresh(IMPORT), 0.5, "s", WHOLE),
