@@ -8,7 +8,7 @@ import numpy as np
 
 from crosstape.api.candles import Records
 from crosstape.api.context import Answer, Ask, Context
-from crosstape.api.errors import ApiError, bad, one_of
+from crosstape.api.errors import ApiError, bad, one_of, unknown
 from crosstape.api.query import Bars, Deep, Liquidated, Recent, Sampled
 from crosstape.api.series import SERIES
 from crosstape.api.tables import Record, chosen, flag_names, millis
@@ -51,12 +51,30 @@ async def book(context: Context, ask: Ask[Deep]) -> Answer:
 
 async def candles(context: Context, ask: Ask[Bars]) -> Answer:
     """Closed candles, oldest first, built from trades; those from the venue carry REPAIRED."""
-    query, row = ask.query, context.row(ask.name)
+    row = context.row(ask.name)
+    found, flags = _candles(context, ask.query, row)
+    return context.table(ask.query, found, CANDLE, id=ask.name, tf=ask.query.tf, quality=flags)
+
+
+def _candles(context: Context, query: Bars, row: int) -> tuple[list[Record], list[str]]:
     if query.tf not in TIMEFRAMES:
         raise one_of("tf", query.tf, TIMEFRAMES)
     kept = context.hub.candles.of(row, query.tf, _most(query.limit, 240, 1_000))
     found = candle_records(kept[kept["minute"] * MINUTE_MS > query.since_ms], context.mode_flag)
-    return context.table(query, found, CANDLE, id=ask.name, tf=query.tf, quality=flag_names(context.quality(row)))
+    return found, flag_names(context.quality(row))
+
+
+async def asset_candles(context: Context, ask: Ask[Bars]) -> Answer:
+    """Candles of the asset's first-choice venue; while its stream is down, of the next one, and it says so."""
+    view, assets = context.view, context.view.assets
+    i = {name.upper(): n for n, name in enumerate(assets.names)}.get(ask.name.upper())
+    row = int(assets.columns["price_row"][i]) if i is not None and "price_row" in assets.columns else -1
+    instrument = view.rows.instruments[row] if row >= 0 else None
+    if i is None or instrument is None:
+        raise unknown("asset", "asset", ask.name, assets.names)
+    found, flags = _candles(context, ask.query, row)
+    head = {"asset": assets.names[i], "id": instrument.id, "fallback": bool(assets.columns["fallback"][i] == 1.0)}
+    return context.table(ask.query, found, CANDLE, **head, tf=ask.query.tf, quality=flags)
 
 
 async def series(context: Context, ask: Ask[Sampled]) -> Answer:
