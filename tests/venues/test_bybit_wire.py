@@ -23,10 +23,10 @@ from crosstape.venues.bybit.rest import (
     decode_tickers,
     instruments_page,
     refusal,
-    split_multiplier,
 )
 from crosstape.venues.bybit.stream import ack, decode, subscribe, topics
 from crosstape.wire.effect import Fetch
+from crosstape.wire.multiplier import split_multiplier
 from crosstape.wire.request import Request, parse_key
 from support.world import CATEGORIES, tape_of
 

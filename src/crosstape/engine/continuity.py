@@ -6,7 +6,7 @@ from collections.abc import Mapping, Sequence
 
 import numpy as np
 
-from crosstape.model.event import Continuity, Trade
+from crosstape.model.event import BookSnapshot, Continuity, Trade
 from crosstape.model.frame import Frame
 from crosstape.state.apply import lose_book
 from crosstape.state.fields import ASK_SIZE, BID
@@ -87,10 +87,12 @@ def ask_again(
     """Ask for a fresh book of these rows only, one request at a time each: over REST where the venue has its
     snapshots there, else by dropping its topics and taking them again."""
     for row in rows:
+        # A row that was synced until now waits for nothing, whatever it once asked for.
+        asked = row in waiting and bool(state.resyncing[row])
         state.resyncing[row] = True
         instrument, shard = state.table.instruments[row], state.table.shards[row]
         stream = streams.get(shard.partition("/")[0])
-        if stream is None or instrument is None or row in waiting:
+        if stream is None or instrument is None or asked:
             continue
         topics = stream.book_topics(instrument, state.table.tiers[row])
         if not topics:
@@ -100,6 +102,14 @@ def ask_again(
             state.effects.append(Fetch(f"{stream.market}/books", stream.snapshot(instrument)))
         else:
             state.effects += [Unsubscribe(shard, topics), Subscribe(shard, topics)]
+
+
+def answered(state: State, source: Source, events: Decoded, waiting: dict[int, int]) -> None:
+    """A snapshot over REST came, of use or not: its row may ask again."""
+    rows = state.table.by_market.get(source.market, {})
+    for event in events:
+        if type(event) is BookSnapshot:
+            waiting.pop(rows.get(event.symbol, -1), None)
 
 
 def ask_overdue(state: State, streams: Mapping[str, Stream], waiting: dict[int, int], ts: int) -> None:

@@ -148,11 +148,9 @@ class Machine:
         if source.recent is not None:
             events = continuity.unseen(source, events, RECENT_TRADES)
         lost = apply(self.state, source, events, ts)
+        if route.stream is None:
+            continuity.answered(self.state, source, events, self.waiting)
         if lost:
-            if route.stream is None:
-                # The answer they waited for is this one, and it was of no use.
-                for row in lost:
-                    self.waiting.pop(row, None)
             continuity.ask_again(self.state, self.streams, lost, self.waiting, ts)
 
     def _answer(self, route: Route, frame: Frame) -> None:

@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import re
 from collections.abc import Sequence
 from urllib.parse import unquote
 
@@ -13,6 +12,7 @@ from crosstape.model.event import AnyEvent, Candle, CatalogueEnd, Listed
 from crosstape.model.instrument import Instrument, InstrumentKind
 from crosstape.venues.bybit.ticker import MS, TickerRow, number, ticker_events
 from crosstape.wire.effect import Effect, Fetch
+from crosstape.wire.multiplier import split_multiplier
 from crosstape.wire.request import Request
 from crosstape.wire.venue import Refusal
 
@@ -107,23 +107,6 @@ def decode_instruments(category: str, request: Request, body: bytes) -> Sequence
     else:
         listed.append(CatalogueEnd("", answer.time * MS))
     return listed
-
-
-_PREFIX = re.compile(r"(10{3,7})(?=[A-Z0-9]*[A-Z])")
-_SUFFIX = re.compile(r"([A-Z]{2,})(10{3,7})")
-
-
-def split_multiplier(base: str) -> tuple[str, float]:
-    """Their base coin without the multiplier in its name.
-
-    >>> split_multiplier("1000PEPE"), split_multiplier("SHIB1000"), split_multiplier("1INCH")
-    (('PEPE', 1000.0), ('SHIB', 1000.0), ('1INCH', 1.0))
-    """
-    if match := _PREFIX.match(base):
-        return base[match.end() :], float(match[1])
-    if match := _SUFFIX.fullmatch(base):
-        return match[1], float(match[2])
-    return base, 1.0
 
 
 _KINDS = {

@@ -1,0 +1,153 @@
+"""Binance USD-M, spot, and books of COIN-M: the declaration."""
+
+from __future__ import annotations
+
+from functools import partial
+
+from crosstape.venues.binance.builtin import builtin
+from crosstape.venues.binance.rest import (
+    ROOTS,
+    backfill,
+    book_request,
+    decode_book,
+    decode_days,
+    decode_instruments,
+    decode_interest,
+    decode_intervals,
+    decode_klines,
+    interest_request,
+    refusal,
+)
+from crosstape.venues.binance.stream import (
+    CM,
+    UM,
+    ack,
+    all_topics,
+    book_topics,
+    decode,
+    market_topics,
+    public_topics,
+    subscribe,
+)
+from crosstape.wire.request import Request
+from crosstape.wire.venue import BookRule, Budget, Capability, Poll, Rest, Stream, StreamLimits, Venue
+
+USDM, COINM, SPOT = "binance-usdm", "binance-coinm", "binance-spot"
+# Client messages count pings; connections are closed after 24 hours.
+LIMITS = StreamLimits(
+    topics_per_request=100,
+    topics_per_connection=1024,
+    requests_per_s=3.0,
+    connects_per_window=250,
+    connect_window_s=300.0,
+    lifetime_s=24 * 3600.0,
+)
+STREAMS = (
+    Stream(
+        market=USDM,
+        url="wss://fstream.binance.com/public/stream",
+        subscribe=subscribe,
+        unsubscribe=partial(subscribe, method="UNSUBSCRIBE"),
+        open=lambda: partial(decode, CM),
+        ack=ack,
+        topics=public_topics,
+        book_topics=book_topics,
+        limits=LIMITS,
+        book_rule=BookRule.JOIN,
+        snapshot=partial(book_request, USDM),
+    ),
+    Stream(
+        market=USDM,
+        route="market",
+        url="wss://fstream.binance.com/market/stream",
+        subscribe=subscribe,
+        unsubscribe=partial(subscribe, method="UNSUBSCRIBE"),
+        open=lambda: partial(decode, CM),
+        ack=ack,
+        topics=market_topics,
+        book_topics=lambda instrument, tier: (),
+        limits=LIMITS,
+        bulk=("!markPrice@arr@1s", "!ticker@arr", "!forceOrder@arr"),
+        lossy=True,
+    ),
+    Stream(
+        market=SPOT,
+        url="wss://stream.binance.com:9443/stream",
+        subscribe=subscribe,
+        unsubscribe=partial(subscribe, method="UNSUBSCRIBE"),
+        open=lambda: partial(decode, 0),
+        ack=ack,
+        topics=all_topics,
+        book_topics=book_topics,
+        limits=LIMITS,
+        book_rule=BookRule.SPAN,
+        bulk=("!miniTicker@arr",),
+        snapshot=partial(book_request, SPOT),
+    ),
+    Stream(
+        market=COINM,
+        url="wss://dstream.binance.com/stream",
+        subscribe=subscribe,
+        unsubscribe=partial(subscribe, method="UNSUBSCRIBE"),
+        open=lambda: partial(decode, UM),
+        ack=ack,
+        topics=all_topics,
+        book_topics=book_topics,
+        limits=LIMITS,
+        book_rule=BookRule.JOIN,
+        snapshot=partial(book_request, COINM),
+    ),
+)
+
+
+def _polls(market: str, catalogue_weight: float, days_weight: float) -> tuple[Poll, ...]:
+    root = ROOTS[market]
+    catalogue = Request("instruments", f"{root}/exchangeInfo", weight=catalogue_weight)
+    days = Request("tickers", f"{root}/ticker/24hr", weight=days_weight, priority=3)
+    return (
+        Poll(market, "instruments", lambda: (catalogue,), 300.0, partial(decode_instruments, market)),
+        Poll(market, "tickers", lambda: (days,), 60.0, decode_days),
+        Poll(market, "books", tuple, 0.0, decode_book),
+        Poll(market, "klines", tuple, 0.0, decode_klines),
+    )
+
+
+INTERVALS = Request("intervals", "/fapi/v1/fundingInfo", priority=3)
+
+CAPABILITIES = (
+    Capability("instruments", "REST", "every 5 min; a built-in list when REST refuses"),
+    Capability("trades", "stream", "aggTrade, 100 ms; fills by the insurance fund and ADL are not in it"),
+    Capability("quote", "stream", "bookTicker; on spot without a time"),
+    Capability("book", "stream joined to REST snapshots", "depth 100 ms; pu (futures) or U (spot) checked"),
+    Capability("ticker", "stream + REST", "the whole market each second; REST each minute"),
+    Capability("mark, index", "stream", "the whole USD-M market each second"),
+    Capability("funding", "stream + REST", "rate and time with the mark; intervals from fundingInfo"),
+    Capability("open interest", "REST", "USD-M tier A, each every 30 s, at most 8 a second; one side"),
+    Capability("liquidations", "stream, lossy", "USD-M; at most one order a symbol and second"),
+    Capability("long/short ratio", "not taken", ""),
+    Capability("candles", "built from trades", "back-filled from REST klines, flagged REPAIRED"),
+)
+
+BINANCE = Venue(
+    id="binance",
+    docs="https://developers.binance.com/docs",
+    rest="https://fapi.binance.com",
+    # USD-M and COIN-M share 2400 a minute by address; 70 % of it is ours, most of it USD-M's.
+    budget=Budget(weight=1440.0, window_s=60.0),
+    others=(
+        Rest((SPOT,), "https://api.binance.com", Budget(weight=4200.0, window_s=60.0)),
+        Rest((COINM,), "https://dapi.binance.com", Budget(weight=240.0, window_s=60.0)),
+    ),
+    streams=STREAMS,
+    polls=(
+        *_polls(USDM, 1.0, 40.0),
+        Poll(USDM, "intervals", lambda: (INTERVALS,), 300.0, decode_intervals),
+        Poll(USDM, "interest", tuple, 0.0, decode_interest, each=interest_request, each_s=30.0, per_s=8.0),
+        *_polls(SPOT, 20.0, 80.0),
+        *_polls(COINM, 1.0, 40.0),
+    ),
+    capabilities=CAPABILITIES,
+    refusal=refusal,
+    backfill=backfill,
+    builtin=builtin,
+)
