@@ -2,5 +2,6 @@
 
 from crosstape.sim.bybit import BYBIT
 from crosstape.sim.dialect import Dialect
+from crosstape.sim.okx import OKX, OKX_CHECKSUMS
 
-DIALECTS: tuple[Dialect, ...] = (BYBIT,)
+DIALECTS: tuple[Dialect, ...] = (BYBIT, OKX, OKX_CHECKSUMS)
