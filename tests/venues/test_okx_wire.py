@@ -33,7 +33,7 @@ from crosstape.venues.okx.rest import (
 )
 from crosstape.venues.okx.stream import Decoder
 from crosstape.venues.okx.subscriptions import ack, subscribe, topics, unsubscribe
-from crosstape.wire.effect import Reconnect, Subscribe, Unsubscribe
+from crosstape.wire.effect import Fetch, Reconnect, Subscribe, Unsubscribe
 from crosstape.wire.request import Request
 from crosstape.wire.venue import BookRule
 
@@ -57,7 +57,7 @@ def only_wire_errors(read: Any, *arguments: Any) -> None:
         events = read(*arguments)
     except WireError:
         return
-    assert all(isinstance(event, Event | Reconnect) for event in events)
+    assert all(isinstance(event, Event | Reconnect | Fetch) for event in events)
 
 
 def rest(body: bytes) -> None:
@@ -320,6 +320,15 @@ def test_a_gap_asks_for_that_book_alone() -> None:
     _, effects = machine.step(lost)
     assert effects == [Unsubscribe("okx-swap/0", ("books:X",)), Subscribe("okx-swap/0", ("books:X",))]
     assert machine.state.sources["okx-swap/0"].gaps == 1
+
+
+def test_a_catalogue_asks_for_the_figures_again_that_need_its_contract_sizes() -> None:
+    for line, names in (("swap", ["tickers", "interest"]), ("spot", ["tickers"])):
+        events = decode_instruments(line, KLINES, b'{"code":"0","data":[]}')
+        asked = [event for event in events if isinstance(event, Fetch)]
+        assert [fetch.source for fetch in asked] == [f"okx-{line}/{name}" for name in names]
+        polls = {poll.source: poll.first() for poll in OKX.polls}
+        assert all(polls[fetch.source] == (fetch.request,) for fetch in asked)
 
 
 def test_the_notice_of_an_upgrade_is_a_reconnect() -> None:

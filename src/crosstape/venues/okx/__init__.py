@@ -14,6 +14,8 @@ from functools import partial
 from crosstape.venues.okx.builtin import builtin
 from crosstape.venues.okx.names import KINDS
 from crosstape.venues.okx.rest import (
+    INTEREST,
+    TICKERS,
     backfill,
     decode_funding,
     decode_instruments,
@@ -64,7 +66,7 @@ def _stream(line: str) -> Stream:
 def _polls(line: str) -> tuple[Poll, ...]:
     market = f"okx-{line}"
     catalogue = whole_line("instruments", "/api/v5/public/instruments", line)
-    tickers = whole_line("tickers", "/api/v5/market/tickers", line)
+    tickers = whole_line("tickers", TICKERS, line)
     polls: tuple[Poll, ...] = (
         Poll(market, "instruments", lambda: (catalogue,), 300.0, partial(decode_instruments, line)),
         Poll(market, "tickers", lambda: (tickers,), 10.0, decode_tickers),
@@ -73,7 +75,7 @@ def _polls(line: str) -> tuple[Poll, ...]:
     if line == "spot":
         return polls
     marks = whole_line("marks", "/api/v5/public/mark-price", line)
-    interest = whole_line("interest", "/api/v5/public/open-interest", line)
+    interest = whole_line("interest", INTEREST, line)
     polls += (
         Poll(market, "marks", lambda: (marks,), 10.0, decode_marks),
         Poll(market, "interest", lambda: (interest,), 10.0, decode_interest),

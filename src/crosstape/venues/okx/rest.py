@@ -20,7 +20,7 @@ from crosstape.venues.okx.ticker import (
     mark_event,
     ticker_events,
 )
-from crosstape.wire.effect import Effect
+from crosstape.wire.effect import Effect, Fetch
 from crosstape.wire.request import Request
 from crosstape.wire.venue import Refusal
 
@@ -30,6 +30,8 @@ BARS = {
     "1m": 60, "3m": 180, "5m": 300, "15m": 900, "30m": 1800, "1H": 3600, "2H": 7200, "4H": 14_400,
     "6Hutc": 21_600, "12Hutc": 43_200, "1Dutc": 86_400, "1Wutc": 604_800,
 }  # fmt: skip
+TICKERS = "/api/v5/market/tickers"
+INTEREST = "/api/v5/public/open-interest"
 PER_PAGE = 300
 RECENT_BARS = 1440
 MINUTE_NS = 60_000 * MS
@@ -80,7 +82,10 @@ def _open_answer(body: bytes) -> msgspec.Raw:
 
 
 def decode_instruments(line: str, request: Request, body: bytes) -> Sequence[AnyEvent | Effect]:
-    """The whole catalogue of a product line, in one answer -> Listed events and the end."""
+    """The whole catalogue of a product line, in one answer -> Listed events and the end.
+
+    Figures that came before it were counted without contract sizes, so they are asked for once more.
+    """
     try:
         rows = _rows.decode(_open_answer(body))
         listed: list[AnyEvent | Effect] = [
@@ -88,7 +93,10 @@ def decode_instruments(line: str, request: Request, body: bytes) -> Sequence[Any
         ]
     except (msgspec.MsgspecError, ValueError, OverflowError) as error:
         raise WireError(f"okx instruments: {error}") from error
-    return [*listed, CatalogueEnd("", 0)]
+    again = [whole_line("tickers", TICKERS, line)]
+    if line != "spot":
+        again.append(whole_line("interest", INTEREST, line))
+    return [*listed, *(Fetch(f"okx-{line}/{request.name}", request) for request in again), CatalogueEnd("", 0)]
 
 
 def instrument(line: str, row: _Row) -> Instrument:
