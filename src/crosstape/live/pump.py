@@ -15,7 +15,7 @@ from crosstape.model.ports import Clock, Recorder
 from crosstape.wire.effect import Effect
 
 BATCH = 200
-SLICE_S = 0.003
+SLICE_S = 0.001
 
 Arrival = tuple[int, str, int, Kind, bytes, str, int, str]
 
@@ -109,6 +109,8 @@ class Pump:
         for view in self.machine.tick(frame):
             if view is None and time.perf_counter() - began > SLICE_S / 2:
                 self._slice(began)
+                # Two turns of the loop: one reads a request, the next answers it.
+                await asyncio.sleep(0)
                 await asyncio.sleep(0)
                 began = time.perf_counter()
         if view is not None:
