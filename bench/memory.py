@@ -20,7 +20,8 @@ def run() -> list[Figure]:
     note = f"{got['rows']:,} rows; peak {got['peak']:.0f} MB, after importing {got['imported']:.0f} MB"
     return [
         at_most("resident, 5 000 instruments", got["resident"], 600.0, "MB", note, 0),
-        plain("rings alone", got["rings"], "MB", digits=0),
+        plain("of which rings", got["rings"], "MB", digits=0),
+        plain("of which the API's candles and series", got["kept"], "MB", digits=0),
     ]
 
 
@@ -50,10 +51,11 @@ def live() -> dict[str, float]:
         view, _ = machine.step(traffic.tick())
         if view is not None:
             hub.publish(view)
+    kept = hub.candles.bytes + hub.series.bytes
     rings = sum(array.nbytes for ring in machine.state.rings.all
                 for array in vars(ring).values() if hasattr(array, "nbytes"))  # fmt: skip
     return {"rows": float(len(traffic.rows)), "resident": status("VmRSS"), "peak": status("VmHWM"),
-            "imported": imported, "rings": rings / (1 << 20)}  # fmt: skip
+            "imported": imported, "rings": rings / (1 << 20), "kept": kept / (1 << 20)}  # fmt: skip
 
 
 if __name__ == "__main__":

@@ -16,11 +16,11 @@ from crosstape.metrics import COLUMNS
 TITLE = (
     "5 000 instruments, every ring slot filled. In every tick 1 000 rows are dirty: each gets an "
     "orderbook.1 and an orderbook.200 delta (12 levels), half of them a trade, as Bybit's tier A does. "
-    "330 simulated seconds, so seconds, minutes and a five-minute close are in. CPU time of the thread, "
+    "310 simulated seconds, so seconds, minutes and a five-minute close are in. CPU time of the thread, "
     "because other work shares the machine; collector on."
 )
 ROWS, HOT = 5_000, 1_000
-TICKS = 3_300
+TICKS = 3_100
 
 
 class Spent:

@@ -26,13 +26,14 @@ class Row:
 
     __slots__ = ("asks", "bids", "deltas", "price", "quotes", "source", "symbol", "trades", "update")
 
-    def __init__(self, symbol: str, source: str, price: float, chance: random.Random) -> None:
+    def __init__(self, symbol: str, source: str, price: float, chance: random.Random, deep: bool) -> None:
         self.symbol, self.source, self.price = symbol, source, price
         self.update = self.quotes = 1
         step = price * 1e-4
-        self.bids = [f"{price - step * (k + 0.5):.10g}" for k in range(LEVELS)]
-        self.asks = [f"{price + step * (k + 0.5):.10g}" for k in range(LEVELS)]
-        self.deltas = [self._levels(chance, chance.sample(range(30), 6)) for _ in range(POOL)]
+        levels = LEVELS if deep else 1
+        self.bids = [f"{price - step * (k + 0.5):.10g}" for k in range(levels)]
+        self.asks = [f"{price + step * (k + 0.5):.10g}" for k in range(levels)]
+        self.deltas = [self._levels(chance, chance.sample(range(30), 6)) for _ in range(POOL if deep else 0)]
         self.trades = [self._trade(chance) for _ in range(POOL)]
 
     def _levels(self, chance: random.Random, places: Sequence[int]) -> str:
@@ -98,13 +99,11 @@ class Traffic:
             state.table.delist(row, self.ts)
         last = state.now[0]
         self.rows = [
-            Row(i.native, state.table.shards[row], self._price(last[row], state, row), self.chance)
+            Row(i.native, state.table.shards[row], float(last[row]) if last[row] > 0 else 1.0, self.chance,
+                row < hot)
             for row, i in enumerate(state.table.instruments[:rows]) if i is not None
         ]  # fmt: skip
         self.hot = self.rows[:hot]
-
-    def _price(self, last: float, state: object, row: int) -> float:
-        return float(last) if last > 0 else 1.0
 
     def step(self, frames: Sequence[Frame]) -> None:
         """Through the machine, untimed."""
