@@ -1,0 +1,71 @@
+"""Binance's voice: its streams, commands and REST over one world."""
+
+from collections.abc import Collection
+from typing import Any, Final
+
+import msgspec
+from msgspec import Struct
+
+from crosstape.sim.answer import Answer
+from crosstape.sim.binance.rest import answer
+from crosstape.sim.binance.stream import Stream
+from crosstape.sim.dialect import Ask, Query, Reply, Seat
+from crosstape.sim.weights import Weights
+from crosstape.sim.world import World
+
+# An address without a route is one of the spot market; futures' own were retired.
+ROUTES: Final = {"public": "usdm/public", "market": "usdm/market"}
+
+
+class Command(Struct):
+    """A client's message."""
+
+    method: str = ""
+    params: list[str] = []
+    id: Any = None
+
+
+class BinanceVoice(Stream):
+    """The streams of `Stream` with what clients say and ask."""
+
+    def __init__(self, world: World) -> None:
+        super().__init__(world)
+        self.weights = {"usdm": Weights(2400), "spot": Weights(6000)}
+
+    def seat(self, path: str, query: Query) -> Seat | None:
+        """[/public|/market]/ws[/<stream>] sends bare messages, …/stream[?streams=a/b] puts an envelope on."""
+        parts = path.strip("/").split("/")
+        route = ROUTES.get(parts[0])
+        if route is not None:
+            parts = parts[1:]
+        if not parts or parts[0] not in ("ws", "stream"):
+            return None
+        raw, named = parts[0] == "ws", tuple(parts[1:])
+        named += tuple(name for name in query.get("streams", "").split("/") if name)
+        return Seat((route or "spot") + ("/raw" if raw else ""), named)
+
+    def reply(self, category: str, conn_id: str, held: Collection[str], text: bytes) -> Reply:
+        """Commands; a stream that does not exist here is acknowledged like any other."""
+        try:
+            command = msgspec.json.decode(text, type=Command)
+        except msgspec.MsgspecError:
+            return Reply((b'{"error":{"code":3,"msg":"Invalid JSON"}}',))
+        if command.method == "LIST_SUBSCRIPTIONS":
+            return Reply((_said(list(held), command.id),))
+        if command.method not in ("SUBSCRIBE", "UNSUBSCRIBE"):
+            wrong = {"error": {"code": 2, "msg": "Invalid request: unknown method"}, "id": command.id}
+            return Reply((msgspec.json.encode(wrong),))
+        wanted = dict.fromkeys(command.params)
+        if command.method == "UNSUBSCRIBE":
+            gone = tuple(name for name in wanted if name in held)
+            return Reply((_said(None, command.id),), "unsubscribe", gone)
+        fresh = tuple(name for name in wanted if name not in held and self.known((category, name)))
+        return Reply((_said(None, command.id),), "subscribe", fresh)
+
+    def answer(self, ask: Ask) -> Answer:
+        """Public REST is GET only."""
+        return answer(self, self.weights, ask.path, ask.query)
+
+
+def _said(result: list[str] | None, number: Any) -> bytes:
+    return msgspec.json.encode({"result": result, "id": number})
