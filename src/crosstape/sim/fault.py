@@ -31,14 +31,14 @@ class Conn(Protocol):
 Out = bytes | Close | Delay
 Fault = Callable[[Conn, bytes], Iterable[Out]]
 RestFault = Callable[[str, Mapping[str, str]], Answer | None]
-TOPIC = b'{"topic":"'
+# How messages begin that name what they are about.
+HEADS = (b'{"topic":"', b'{"stream":"')
 
 
 def topic_of(payload: bytes) -> str:
     """The topic of a message, "" for acks and pongs."""
-    if not payload.startswith(TOPIC):
-        return ""
-    return payload[len(TOPIC) : payload.index(b'"', len(TOPIC))].decode()
+    head = next((head for head in HEADS if payload.startswith(head)), None)
+    return payload[len(head) : payload.index(b'"', len(head))].decode() if head is not None else ""
 
 
 def through(faults: Iterable[Fault], conn: Conn, payload: bytes) -> list[Out]:

@@ -1,0 +1,82 @@
+"""Binance and Bybit over real sockets at once: two markets' books join, a lost message is repaired, it replays."""
+
+from __future__ import annotations
+
+import asyncio
+from collections import Counter
+from pathlib import Path
+
+import msgspec
+import numpy as np
+import pytest
+
+from crosstape.app.known import addressed
+from crosstape.app.replaying import replay
+from crosstape.app.running import Live
+from crosstape.config import Config, TapeSettings
+from crosstape.engine.machine import Machine
+from crosstape.engine.settings import EngineSettings, Universe
+from crosstape.engine.view import View
+from crosstape.model.event import Continuity
+from crosstape.sim.fault import Drop
+from crosstape.sim.server import SimSettings, serve
+from crosstape.tape.reader import play
+from crosstape.venues.binance import BINANCE
+from crosstape.venues.bybit import BYBIT
+from crosstape.wire.venue import Venue
+
+SETTINGS = EngineSettings(
+    mode="simulated", universe=Universe(top=12, deep=6, min_24h_volume=0), backfill_hours=0.5
+)
+WORLD = SimSettings(venues=("bybit", "binance"), seed=3, assets=20, rate=1500)
+LOST = "btcusdt@depth@100ms"
+
+
+async def run_for(seconds: float, folder: Path) -> tuple[Live, list[View]]:
+    views: list[View] = []
+    async with serve(WORLD) as simulation:
+        simulation.venues["binance"].faults = (Drop(LOST, 25),)
+        venues = [placed(v, simulation.urls[v.id].rest, simulation.urls[v.id].ws) for v in (BYBIT, BINANCE)]
+        live = Live(Config(data=str(folder), tape=TapeSettings(folder=str(folder / "tape"))), venues)
+        live.open(SETTINGS)
+        pump = live.pump(views.append, frozenset)
+        with pytest.raises(TimeoutError):
+            async with asyncio.timeout(seconds):
+                await live.run(pump)
+    return live, views
+
+
+def placed(venue: Venue, rest: str, ws: str) -> Venue:
+    """The venue at its simulator, which has all its hosts at one address."""
+    moved = addressed(venue, rest, ws)
+    return msgspec.structs.replace(moved, others=tuple(msgspec.structs.replace(o, url=rest) for o in moved.others))
+
+
+async def test_two_venues_live(tmp_path: Path) -> None:
+    live, views = await run_for(10.0, tmp_path)
+    state, last = live.machine.state, views[-1]
+    errors = {s.name: (s.errors, s.last_error) for s in state.sources.values() if s.errors}
+    assert not errors
+    assert {s.name for s in state.sources.values() if s.streams and s.frames > 5} >= {
+        "binance-usdm/0", "binance-usdm.market/0", "binance-spot/0", "bybit-linear/0",
+    }  # fmt: skip
+    rows = last.rows.index
+    deep = [row for row, tier in enumerate(last.rows.tiers) if tier == "A"]
+    books = [state.books[row] for row in deep]
+    assert len(deep) >= 24
+    assert all(book is not None and book.synced for book in books)
+    said = Counter((e.source, e.what) for v in views for _, e in v.events if isinstance(e, Continuity))
+    # One lost message is one gap, in each market's book of that name, and each is repaired over REST.
+    assert said["binance-usdm/0", "Gap"] == 1
+    assert said["binance-usdm/books", "Resumed"] >= 1
+    usdm, spot, bybit = (rows[f"{m}:BTCUSDT"] for m in ("binance-usdm", "binance-spot", "bybit-linear"))
+    for name in ("mid", "last", "turnover_usd_24h"):
+        assert np.isfinite(last.columns[name][[usdm, spot, bybit]]).all(), name
+    for name in ("mark", "index", "funding_8h", "oi_usd"):
+        if name in last.columns:
+            assert np.isfinite(last.columns[name][[usdm, bybit]]).all(), name
+    assert last.columns["mid"][usdm] == pytest.approx(last.columns["mid"][bybit], rel=0.01)
+    kept: list[View] = []
+    replay(play(tmp_path / "tape"), Machine((BYBIT, BINANCE)), kept.append)
+    by_seq = {view.seq: view for view in kept}
+    assert all(by_seq[view.seq].digest == view.digest for view in views)
