@@ -46,8 +46,10 @@ def test_every_quality_flag_has_a_meaning() -> None:
 
 def test_venues_and_their_sources_are_unique() -> None:
     assert len({venue.id for venue in VENUES}) == len(VENUES)
-    markets = [stream.market for venue in VENUES for stream in venue.streams]
-    assert len(set(markets)) == len(markets)
+    names = [stream.name for venue in VENUES for stream in venue.streams]
+    assert len(set(names)) == len(names)
+    mains = {stream.market for venue in VENUES for stream in venue.streams if not stream.route}
+    assert mains == {stream.market for venue in VENUES for stream in venue.streams}, "one route carries books"
     polls = [poll.source for venue in VENUES for poll in venue.polls]
     assert len(set(polls)) == len(polls)
     assert all(venue.capabilities and venue.docs for venue in VENUES)

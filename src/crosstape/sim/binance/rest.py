@@ -93,7 +93,7 @@ def number(query: Query, name: str, default: int, most: int) -> int:
     return min(int(text), most)
 
 
-def exchange_info(stream: Stream, market: str, query: Query) -> Row:
+def catalogue(stream: Stream, market: str, query: Query) -> Row:
     """Everything that trades."""
     contracts, only = stream.world.rows.contracts, query.get("symbol", "")
     symbols = [instrument(contracts[r]) for s, r in stream.symbols[market].items() if only in ("", s)]
@@ -161,7 +161,7 @@ def open_interest(stream: Stream, market: str, query: Query) -> Row:
     return {"symbol": contract.symbol, "openInterest": oi, "time": stream.world.now_ns // MS}
 
 
-def funding_info(stream: Stream, market: str, query: Query) -> list[Row]:
+def funding_intervals(stream: Stream, market: str, query: Query) -> list[Row]:
     """Those that do not pay every eight hours."""
     found = (
         (stream.world.rows.contracts[r], stream.world.trading.carry[r]) for r in stream.symbols[market].values()
@@ -289,13 +289,13 @@ FUTURES_ONLY: Final = ("premiumIndex", "openInterest", "fundingInfo", "fundingRa
 ROUTES: Final[Mapping[str, Route]] = {
     "ping": ping,
     "time": time,
-    "exchangeInfo": exchange_info,
+    "exchangeInfo": catalogue,
     "depth": depth,
     "ticker/24hr": lambda stream, market, query: one_or_all(day)(stream, market, query),
     "ticker/bookTicker": lambda stream, market, query: one_or_all(book_ticker)(stream, market, query),
     "premiumIndex": lambda stream, market, query: one_or_all(premium)(stream, market, query),
     "openInterest": open_interest,
-    "fundingInfo": funding_info,
+    "fundingInfo": funding_intervals,
     "fundingRate": funding_rate,
     "klines": klines,
     "trades": trades,
