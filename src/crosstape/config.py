@@ -45,11 +45,13 @@ class TapeSettings(msgspec.Struct, frozen=True):
 class DemoSettings(msgspec.Struct, frozen=True):
     """The simulated world of `crosstape demo`.
 
+    venues       which venues its assets trade on
     seed         the same seed is the same world
     assets       how many it has; some have several instruments
     rate         messages a second it aims at, over all subscriptions
     """
 
+    venues: tuple[str, ...] = ("bybit", "binance", "okx", "hyperliquid")
     seed: int = 7
     assets: int = 200
     rate: float = 3_000.0

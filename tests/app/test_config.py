@@ -92,6 +92,8 @@ def test_a_venue_is_narrowed(tmp_path: Path) -> None:
     assert stream.topics(perp, "A") == ("publicTrade.BTCUSDT", "tickers.BTCUSDT", "orderbook.1.BTCUSDT")
     assert stream.book_topics(perp, "A") == ()
     assert {poll.market for poll in bybit.polls} == {"bybit-linear"}
+    with pytest.raises(ConfigError, match=r"venues\.bybti: no such venue; allowed: bybit"):
+        venues_of(load(write(tmp_path, "[venues.bybti]\nenabled = false\n"), {}))
     off = load(write(tmp_path, "[venues.bybit]\nenabled = false\n"), {})
     assert all(v.id != "bybit" for v in venues_of(off))
 

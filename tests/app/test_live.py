@@ -23,6 +23,7 @@ from crosstape.model.quality import Quality
 from crosstape.sim.server import SimSettings, serve
 from crosstape.tape.inspection import verify
 from crosstape.venues import VENUES
+from crosstape.venues.bybit import BYBIT
 
 SETTINGS = EngineSettings(
     mode="simulated", universe=Universe(top=12, deep=6, min_24h_volume=0), backfill_hours=0.5
@@ -37,7 +38,7 @@ def config(folder: Path, **tape: object) -> Config:
 async def run_for(seconds: float, folder: Path, **tape: object) -> tuple[Live, list[View]]:
     views: list[View] = []
     async with serve(WORLD) as server:
-        venues = [addressed(venue, server.rest_url, server.ws_url) for venue in VENUES]
+        venues = [addressed(BYBIT, server.rest_url, server.ws_url)]
         live = Live(config(folder, **tape), venues)
         live.open(SETTINGS)
         pump = live.pump(views.append, frozenset)
@@ -86,8 +87,12 @@ async def test_restart_goes_on_from_checkpoint_and_tail(tmp_path: Path) -> None:
     assert closed, "connections of the run before were closed on the tape and opened anew"
 
 
+OTHERS_OFF = "".join(f"\n[venues.{venue.id}]\nenabled = false\n" for venue in VENUES if venue.id != "bybit")
+
+
 def start(folder: Path, rest: str, ws: str) -> subprocess.Popen[str]:
-    text = f"""
+    text = (
+        f"""
     data = "{folder}"
     [engine]
     mode = "simulated"
@@ -103,6 +108,8 @@ def start(folder: Path, rest: str, ws: str) -> subprocess.Popen[str]:
     rest = "{rest}"
     stream = "{ws}"
     """
+        + OTHERS_OFF
+    )
     path = folder / "crosstape.toml"
     path.write_text(text)
     command = [sys.executable, "-m", "crosstape", "-c", str(path), "up"]
@@ -152,6 +159,7 @@ def test_no_venue_reachable_says_so_and_exits_2(tmp_path: Path) -> None:
     path = tmp_path / "crosstape.toml"
     path.write_text(
         f'data = "{tmp_path}"\n[api]\nport = 0\n[venues.bybit]\nrest = "http://127.0.0.1:9"\nstream = "ws://127.0.0.1:9"\n'
+        + OTHERS_OFF
     )
     done = crosstape("-c", str(path), "up", "--once")
     assert done.returncode == 2

@@ -13,6 +13,7 @@ import pytest
 
 from crosstape.tape.layout import Limits, Origin
 from crosstape.tape.writer import write_tape
+from crosstape.venues import VENUES
 from support.shared import BYBIT, needs_shared
 from support.world import tape_of
 
@@ -129,7 +130,9 @@ def test_config_check_and_show(tmp_path: Path) -> None:
 
 
 def test_doctor_names_what_is_wrong(tmp_path: Path) -> None:
-    done = crosstape("doctor", CROSSTAPE_DATA=str(tmp_path), CROSSTAPE_VENUES__BYBIT__REST="http://127.0.0.1:9")
+    off = {f"CROSSTAPE_VENUES__{v.id.upper()}__ENABLED": "false" for v in VENUES if v.id != "bybit"}
+    bybit = {"CROSSTAPE_VENUES__BYBIT__REST": "http://127.0.0.1:9"}
+    done = crosstape("doctor", **bybit, **off, CROSSTAPE_DATA=str(tmp_path))
     assert done.returncode == 1
     assert "ok   python" in done.stdout
     assert "FAIL bybit: 127.0.0.1:9 is not reachable" in done.stdout

@@ -252,3 +252,16 @@ def test_a_refused_repeat_is_doubtful():
     batch.again = True
     assert desk.settle(Ack(False, batch.id, "already subscribed")).doubtful
     assert desk.settle(Ack(True, "unknown")).refused == ()
+
+
+async def test_background_work_leaves_half_of_the_window(manual):
+    limiter = Limiter(manual, Budget(weight=10.0, window_s=60.0), waiting=100)
+    for _ in range(5):
+        await limiter.take(1.0, 5)
+    late = asyncio.ensure_future(limiter.take(1.0, 5))
+    await asyncio.sleep(0)
+    assert not late.done()
+    for _ in range(5):
+        await limiter.take(1.0, 0)
+    assert limiter.used == 10.0
+    late.cancel()

@@ -7,6 +7,7 @@ from urllib.parse import urlsplit
 import msgspec
 
 from crosstape.config import Config
+from crosstape.model.errors import ConfigError
 from crosstape.model.instrument import Instrument
 from crosstape.venues import VENUES
 from crosstape.wire.venue import Stream, Venue
@@ -23,11 +24,26 @@ def addressed(venue: Venue, rest: str, stream: str) -> Venue:
     if stream:
         base = stream.rstrip("/")
         streams = tuple(msgspec.structs.replace(s, url=base + urlsplit(s.url).path) for s in streams)
-    return msgspec.structs.replace(venue, rest=rest.rstrip("/") or venue.rest, streams=streams)
+    if not rest:
+        return msgspec.structs.replace(venue, streams=streams)
+    base = rest.rstrip("/")
+    others = tuple(msgspec.structs.replace(other, url=base) for other in venue.others)
+    return msgspec.structs.replace(venue, rest=base, others=others, streams=streams)
+
+
+def narrowed(venue: Venue, markets: tuple[str, ...]) -> Venue:
+    """The venue with only these of its markets."""
+    streams = tuple(s for s in venue.streams if s.market in markets)
+    polls = tuple(p for p in venue.polls if p.market in markets)
+    return msgspec.structs.replace(venue, streams=streams, polls=polls)
 
 
 def venues_of(config: Config) -> tuple[Venue, ...]:
     """The venues that are enabled, at the addresses and with the markets the configuration gives them."""
+    known = [venue.id for venue in VENUES]
+    for name in config.venues:
+        if name not in known:
+            raise ConfigError(f"venues.{name}: no such venue; allowed: {', '.join(known)}")
     chosen = []
     for venue in VENUES:
         settings = config.venues.get(venue.id)
@@ -38,9 +54,7 @@ def venues_of(config: Config) -> tuple[Venue, ...]:
             continue
         venue = addressed(venue, settings.rest, settings.stream)
         if settings.markets:
-            streams = tuple(s for s in venue.streams if s.market in settings.markets)
-            polls = tuple(p for p in venue.polls if p.market in settings.markets)
-            venue = msgspec.structs.replace(venue, streams=streams, polls=polls)
+            venue = narrowed(venue, settings.markets)
         if settings.without:
             streams = tuple(_without(stream, settings.without) for stream in venue.streams)
             venue = msgspec.structs.replace(venue, streams=streams)

@@ -6,7 +6,7 @@ import asyncio
 import contextlib
 import signal
 import sys
-from collections.abc import AsyncIterator, Callable, Sequence
+from collections.abc import AsyncIterator, Callable, Iterator, Sequence
 from pathlib import Path
 from typing import Any
 
@@ -15,7 +15,7 @@ import msgspec
 from crosstape.api.app import create_app
 from crosstape.api.hub import Hub
 from crosstape.api.server import serving
-from crosstape.app.known import addressed, all_venues
+from crosstape.app.known import addressed, all_venues, narrowed
 from crosstape.app.running import Live
 from crosstape.app.status import Vitals
 from crosstape.config import Config, DemoSettings
@@ -26,6 +26,7 @@ from crosstape.wire.venue import Venue
 
 PATIENCE_S = 20.0
 REFUSED_S = 4.0
+UNSIMULATED = ("binance-coinm",)
 
 
 class Unreachable(ConfigError):
@@ -124,7 +125,9 @@ def _unreachable(live: Live) -> str:
 @contextlib.asynccontextmanager
 async def simulated(demo: DemoSettings) -> AsyncIterator[tuple[Venue, ...]]:
     """The built-in world in a process of its own; the venues at its addresses. It ends when we do."""
+    names = [venue.id for venue in all_venues() if venue.id in demo.venues]
     command = [sys.executable, "-m", "crosstape.sim", "--parent", "--seed", str(demo.seed)]
+    command += ["--venue", ",".join(names)]
     command += ["--assets", str(demo.assets), "--rate", str(demo.rate)]
     process = await asyncio.create_subprocess_exec(
         *command, stdin=asyncio.subprocess.PIPE, stdout=asyncio.subprocess.PIPE
@@ -134,12 +137,23 @@ async def simulated(demo: DemoSettings) -> AsyncIterator[tuple[Venue, ...]]:
         line = await process.stdout.readline()
         if not line:
             raise ConfigError("the simulated world did not start; see its message above")
-        ready = msgspec.json.decode(line, type=dict[str, str])
-        yield tuple(addressed(venue, ready["rest"], ready["ws"]) for venue in all_venues())
+        yield tuple(_located(line, names))
     finally:
         with contextlib.suppress(ProcessLookupError):
             process.terminate()
         await process.wait()
+
+
+def _located(line: bytes, names: list[str]) -> Iterator[Venue]:
+    """The simulated venues at the addresses the simulator printed, with the markets it simulates."""
+    found = msgspec.json.decode(line)
+    for venue in all_venues():
+        if venue.id not in names:
+            continue
+        urls = found[venue.id] if len(names) > 1 else found
+        located = addressed(venue, urls["rest"], urls["ws"])
+        markets = tuple(s.market for s in venue.streams if s.market not in UNSIMULATED)
+        yield narrowed(located, markets)
 
 
 def demo_settings(config: Config) -> EngineSettings:

@@ -11,6 +11,8 @@ from crosstape.model.ports import Clock
 from crosstape.wire.venue import Budget
 
 SECOND = 1_000_000_000
+BACKGROUND = 5
+BACKGROUND_SHARE = 0.5
 
 
 class Crowded(CrosstapeError):
@@ -34,9 +36,11 @@ class Window:
             self._sum = 0.0
         return self._sum
 
-    def fits(self, now: int, weight: float) -> bool:
-        """Whether `weight` may be spent now."""
-        return self.used(now) + weight <= self.limit + 1e-9
+    def fits(self, now: int, weight: float, priority: int = 0) -> bool:
+        """Whether `weight` may be spent now. Background work leaves half of the window to what cannot wait: a book
+        that lost its place after a thousand candles were asked for."""
+        limit = self.limit if priority < BACKGROUND else max(self.limit * BACKGROUND_SHARE, weight)
+        return self.used(now) + weight <= limit + 1e-9
 
     def spend(self, now: int, weight: float) -> None:
         """Write `weight` down."""
@@ -95,7 +99,7 @@ class Limiter:
             self.refused += 1
             raise Crowded(f"weight {weight:g} is more than the budget of {self._window.limit:g}")
         now = self._clock.now()
-        if now >= self.until and not self._ahead(priority) and self._window.fits(now, weight):
+        if now >= self.until and not self._ahead(priority) and self._window.fits(now, weight, priority):
             self._window.spend(now, weight)
             return
         self._number += 1
@@ -147,7 +151,7 @@ class Limiter:
                 heapq.heappop(self._heap)
             elif now < self.until:
                 return (self.until - now) / SECOND
-            elif self._window.fits(now, head.weight):
+            elif self._window.fits(now, head.weight, head.order[0]):
                 heapq.heappop(self._heap)
                 self._window.spend(now, head.weight)
                 head.go.set_result(None)

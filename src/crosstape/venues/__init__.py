@@ -1,6 +1,8 @@
-"""One file a venue; the tuple of them is what crosstape speaks."""
+"""One room a venue; the tuple of them is what crosstape speaks."""
 
+from crosstape.venues.binance import BINANCE
 from crosstape.venues.bybit import BYBIT
+from crosstape.venues.okx import OKX
 from crosstape.wire.venue import Venue
 
-VENUES: tuple[Venue, ...] = (BYBIT,)
+VENUES: tuple[Venue, ...] = (BYBIT, BINANCE, OKX)

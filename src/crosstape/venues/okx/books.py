@@ -69,7 +69,11 @@ def read_books(memory: Memory, payload: bytes) -> list[AnyEvent]:
     """A snapshot or an update -> what it does to the book; a Gap when it does not follow."""
     message = _books.decode(payload)
     symbol, fresh = message.arg.inst_id, message.action == "snapshot"
-    texts = _texts.decode(payload).data if any(book.checksum for book in message.data) else None
+    texts = None
+    for book in message.data:
+        if book.checksum:
+            texts = _texts.decode(payload).data
+            break
     events: list[AnyEvent] = []
     for i, book in enumerate(message.data):
         event = _snapshot(memory, symbol, book) if fresh else _update(memory, symbol, book)

@@ -8,13 +8,13 @@ KINDS = {"swap": "SWAP", "spot": "SPOT", "futures": "FUTURES"}
 
 
 def pair_of(native: str) -> str:
-    """The index an instrument follows. The `_UM` swaps are margined in dollar coins but follow the dollar index.
+    """The index an instrument follows. `_UM` contracts are margined in dollar coins but follow the dollar index.
 
-    >>> pair_of("BTC-USDT-SWAP"), pair_of("BTC-USD-261225"), pair_of("BTC-USD_UM-SWAP")
-    ('BTC-USDT', 'BTC-USD', 'BTC-USD')
+    >>> pair_of("BTC-USDT-SWAP"), pair_of("BTC-USD-261225"), pair_of("ETH-USD_UM_XPERP-310404")
+    ('BTC-USDT', 'BTC-USD', 'ETH-USD')
     """
     base, _, rest = native.partition("-")
-    return f"{base}-{rest.partition('-')[0].removesuffix('_UM')}"
+    return f"{base}-{rest.partition('-')[0].partition('_')[0]}"
 
 
 def kind_of(native: str) -> str:

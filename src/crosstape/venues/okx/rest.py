@@ -89,7 +89,10 @@ def decode_instruments(line: str, request: Request, body: bytes) -> Sequence[Any
     try:
         rows = _rows.decode(_open_answer(body))
         listed: list[AnyEvent | Effect] = [
-            Listed(row.inst_id, 0, instrument(line, row)) for row in rows if row.state in _TRADED
+            Listed(row.inst_id, 0, instrument(line, row))
+            for row in rows
+            # Before it opens a swap may be announced by name only; without its size nothing can be counted.
+            if row.state in _TRADED and (line == "spot" or row.ct_val)
         ]
     except (msgspec.MsgspecError, ValueError, OverflowError) as error:
         raise WireError(f"okx instruments: {error}") from error
