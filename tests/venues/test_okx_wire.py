@@ -15,7 +15,7 @@ from hypothesis import strategies as st
 from crosstape.engine.checkpoint import load, save
 from crosstape.engine.machine import Machine
 from crosstape.model.errors import WireError
-from crosstape.model.event import BookDelta, BookSnapshot, Event, Gap, Index, Trade
+from crosstape.model.event import BookDelta, BookSnapshot, Event, Gap, Index, Listed, Trade
 from crosstape.model.frame import CLOCK, Frame, Kind
 from crosstape.model.instrument import Instrument, InstrumentKind
 from crosstape.state.book import Applied, Book
@@ -329,6 +329,11 @@ def test_a_catalogue_asks_for_the_figures_again_that_need_its_contract_sizes() -
         assert [fetch.source for fetch in asked] == [f"okx-{line}/{name}" for name in names]
         polls = {poll.source: poll.first() for poll in OKX.polls}
         assert all(polls[fetch.source] == (fetch.request,) for fetch in asked)
+
+
+def test_a_swap_announced_by_name_only_is_not_listed_yet() -> None:
+    body = b'{"code":"0","data":[{"instId":"ETH-USD_UM-SWAP","instType":"SWAP","state":"preopen"}]}'
+    assert not any(isinstance(event, Listed) for event in decode_instruments("swap", KLINES, body))
 
 
 def test_the_notice_of_an_upgrade_is_a_reconnect() -> None:
