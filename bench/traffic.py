@@ -8,7 +8,7 @@ from collections.abc import Iterator, Sequence
 import numpy as np
 from numpy.typing import NDArray
 
-from bench.rendered import DEEP, Framer, Mix, opening, rendered, shards
+from bench.rendered import DEEP, Framer, Mix, opening, rendered
 from crosstape.engine.machine import Machine
 from crosstape.model.frame import CLOCK, Frame, Kind
 from crosstape.state.fields import BOUGHT, INDEX_OF_SUM, LIVE, SOLD, SPREAD_DT, SPREAD_TIME, TRADES
@@ -91,10 +91,9 @@ class Traffic:
         opened = list(opening(made, self.framer, DEEP))
         self.step(opened)
         self.ts = opened[-1].ts_recv
-        sources = shards(opened)
-        for source in sorted(set(sources.values())):
-            self.machine.step(self.framer(self.ts, source, 1, Kind.OPEN))
         state = self.machine.state
+        for source in sorted({shard for shard in state.table.shards if shard}):
+            self.machine.step(self.framer(self.ts, source, 1, Kind.OPEN))
         for row in range(rows, state.rows):
             state.table.delist(row, self.ts)
         last = state.now[0]
