@@ -11,13 +11,16 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
+from crosstape.engine.checkpoint import load, save
 from crosstape.engine.machine import Machine
-from crosstape.engine.settings import Configure, EngineSettings, Universe, encode_command
+from crosstape.engine.rounds import due
+from crosstape.engine.settings import Configure, EngineSettings, SetUniverse, Universe, encode_command
 from crosstape.model.errors import WireError
 from crosstape.model.event import Event
 from crosstape.model.frame import CLOCK, CONFIG, Frame, Kind
 from crosstape.model.instrument import Instrument, InstrumentKind
 from crosstape.model.quality import Quality
+from crosstape.state.state import State
 from crosstape.venues.binance import BINANCE, COINM, SPOT, USDM
 from crosstape.venues.binance.builtin import builtin
 from crosstape.venues.binance.rest import (
@@ -31,7 +34,7 @@ from crosstape.venues.binance.rest import (
     refusal,
 )
 from crosstape.venues.binance.stream import ack, decode, subscribe
-from crosstape.wire.effect import Effect, Fetch, Subscribe
+from crosstape.wire.effect import Effect, Fetch, Subscribe, Unsubscribe
 from crosstape.wire.multiplier import split_multiplier
 from crosstape.wire.request import Request, parse_key
 
@@ -328,3 +331,54 @@ def test_a_repeated_catalogue_does_not_undo_an_interval() -> None:
     view = bench.machine.step(Frame(bench.seq, bench.ts + SECOND, CLOCK, 0, Kind.TICK, "", 0, "", b""))[0]
     assert view is not None
     assert view.columns["funding_hours"][0] == 4.0 if "funding_hours" in view.columns else True
+
+
+def test_a_row_that_leaves_tier_a_leaves_its_book() -> None:
+    bench = Bench()
+    bench.listed("BTC", "ETH", "SOL")
+    bench.tick()
+    bench.put(f"{USDM}/0", Kind.OPEN)
+    bench.delta(10, 12, 9, "ETH")
+    bench.book(12, "ETH")
+    state = bench.machine.state
+    assert state.books[1] is not None
+    universe = Universe(top=0, deep=0, symbols=("BTCUSDT",), min_24h_volume=0.0)
+    bench.put(CONFIG, Kind.COMMAND, encode_command(SetUniverse(USDM, universe)), conn=0)
+    gone = [e.topics for e in bench.tick() if isinstance(e, Unsubscribe)]
+    assert gone == [("ethusdt@depth@100ms",)]
+    assert state.books[1] is None
+    # What was under way comes to nothing.
+    bench.delta(13, 14, 12, "ETH")
+    bench.book(14, "ETH")
+    assert state.books[1] is None
+    assert bench.fetched(f"{USDM}/books") == []
+    assert not state.resyncing[1]
+
+
+def test_a_checkpoint_keeps_what_is_held() -> None:
+    bench = Bench()
+    bench.listed("BTC")
+    bench.tick()
+    bench.put(f"{USDM}/0", Kind.OPEN)
+    bench.delta(10, 12, 9)
+    bench.tick()
+    sections = dict(save(bench.machine))
+    bench.machine = Machine((BINANCE,))
+    load(bench.machine, sections)
+    bench.delta(13, 15, 12)
+    assert bench.fetched(f"{USDM}/books") == [], "it was asked for before"
+    bench.book(11)
+    book = bench.machine.state.books[0]
+    assert book is not None
+    assert (book.synced, book.last) == (True, 15)
+
+
+def test_a_large_universe_gets_longer_rounds() -> None:
+    state = State()
+    poll = next(p for p in BINANCE.polls if p.source == f"{USDM}/interest")
+    for n in range(400):
+        row = state.list(Instrument(USDM, f"C{n}USDT", InstrumentKind.PERP, f"C{n}", "USDT", "USDT"))
+        state.table.tiers[row] = "A"
+    asked = [len(due(state, [poll], T0 + n * SECOND, T0 + (n + 1) * SECOND)) for n in range(100)]
+    assert max(asked) <= poll.per_s + 1
+    assert sum(asked) == 800

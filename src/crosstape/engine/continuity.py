@@ -8,7 +8,7 @@ import numpy as np
 
 from crosstape.model.event import BookSnapshot, Continuity, Trade
 from crosstape.model.frame import Frame
-from crosstape.state.apply import lose_book
+from crosstape.state.apply import drop_book, lose_book
 from crosstape.state.fields import ASK_SIZE, BID
 from crosstape.state.source import Source
 from crosstape.state.state import State
@@ -96,6 +96,9 @@ def ask_again(
             continue
         topics = stream.book_topics(instrument, state.table.tiers[row])
         if not topics:
+            if state.table.tiers[row] == "B":
+                # The last deltas of a book that is not taken any more.
+                drop_book(state, row)
             continue
         waiting[row] = ts
         if stream.snapshot is not None:

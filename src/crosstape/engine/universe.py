@@ -7,6 +7,7 @@ from collections.abc import Mapping, Sequence
 import numpy as np
 
 from crosstape.engine.settings import Universe
+from crosstape.state.apply import drop_book
 from crosstape.state.fields import DAY_TURNOVER
 from crosstape.state.state import State
 from crosstape.wire.effect import Effect, Subscribe, Unsubscribe
@@ -115,6 +116,8 @@ def move(state: State, streams: Sequence[Stream], shards: Shards, row: int, tier
     wants = [stream.topics(instrument, tier) for stream in streams]
     added = [tuple(t for t in now if t not in then) for now, then in zip(wants, had, strict=True)]
     removed = [tuple(t for t in then if t not in now) for now, then in zip(wants, had, strict=True)]
+    if any(s.book_topics(instrument, table.tiers[row]) and not s.book_topics(instrument, tier) for s in streams):
+        drop_book(state, row)
     table.tiers[row] = tier
     table.version += 1
     if not table.shards[row] and any(added):

@@ -180,11 +180,11 @@ def set_top(state: State, row: int, top: tuple[float, float, float, float]) -> N
 
 
 def _snapshot(state: State, source: Source, row: int, event: BookSnapshot, ts: int) -> bool:
+    if not source.streams and not _still_wanted(state, row):
+        return False
     book = state.books[row]
     if book is None:
         book = state.books[row] = Book()
-    if not source.streams and state.table.shards[row] and state.opened[row] == INF:
-        return False
     again = bool(state.resyncing[row])
     applied = book.replace(event)
     if applied is not Applied.YES:
@@ -195,6 +195,11 @@ def _snapshot(state: State, source: Source, row: int, event: BookSnapshot, ts: i
     if again:
         state.events.append((row, Continuity(event.symbol, ts, source.name, "Resumed")))
     return False
+
+
+def _still_wanted(state: State, row: int) -> bool:
+    """An answer that comes after its stream went down, or after its row lost the book, is of no use."""
+    return not state.table.shards[row] or (state.opened[row] != INF and state.table.tiers[row] != "B")
 
 
 def _delta(state: State, source: Source, row: int, event: BookDelta, ts: int) -> bool:
@@ -228,6 +233,13 @@ def lose_book(state: State, row: int) -> None:
         if not state.quoted[row]:
             state.cells[row][BID : ASK_SIZE + 1] = [NAN] * 4
     state.dirty.add(row)
+
+
+def drop_book(state: State, row: int) -> None:
+    """Nobody tells of the row's book any more."""
+    lose_book(state, row)
+    state.books[row] = None
+    state.resyncing[row] = False
 
 
 def _touch_book(state: State, row: int, ts_event: int, ts: int) -> None:
