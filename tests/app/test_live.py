@@ -18,8 +18,9 @@ from crosstape.app.running import Live
 from crosstape.config import Config, TapeSettings
 from crosstape.engine.settings import EngineSettings, Universe
 from crosstape.engine.view import View
-from crosstape.model.event import Candle, Trade
+from crosstape.model.event import Candle, Continuity, Trade
 from crosstape.model.quality import Quality
+from crosstape.sim.fault import Drop
 from crosstape.sim.server import SimSettings, serve
 from crosstape.tape.inspection import verify
 from crosstape.venues import VENUES
@@ -165,3 +166,24 @@ def test_no_venue_reachable_says_so_and_exits_2(tmp_path: Path) -> None:
     assert done.returncode == 2
     assert "no venue is reachable" in done.stderr
     assert "Traceback" not in done.stderr
+
+
+async def test_a_lost_message_is_repaired_without_touching_the_others(tmp_path: Path) -> None:
+    views: list[View] = []
+    async with serve(WORLD, faults=(Drop("orderbook.200.BTCUSDT", 20),)) as server:
+        live = Live(config(tmp_path), [addressed(BYBIT, server.rest_url, server.ws_url)])
+        live.open(SETTINGS)
+        with pytest.raises(TimeoutError):
+            async with asyncio.timeout(12.0):
+                await live.run(live.pump(views.append, frozenset))
+    said = [
+        (event.symbol, event.what) for view in views for _, event in view.events if isinstance(event, Continuity)
+    ]
+    assert ("BTCUSDT", "Gap") in said
+    assert said.index(("BTCUSDT", "Resumed")) > said.index(("BTCUSDT", "Gap"))
+    assert {symbol for symbol, what in said if what == "Gap"} == {"BTCUSDT"}
+    row = views[-1].rows.index["bybit-linear:BTCUSDT"]
+    flags = Quality(int(views[-1].quality[row]))
+    assert Quality.GAP in flags
+    assert Quality.RESYNCING not in flags
+    assert replayed(tmp_path / "tape")[-1].digest == views[-1].digest

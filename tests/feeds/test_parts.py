@@ -265,3 +265,21 @@ async def test_background_work_leaves_half_of_the_window(manual):
         await limiter.take(1.0, 0)
     assert limiter.used == 10.0
     late.cancel()
+
+
+def test_dropped_and_taken_again_is_a_fresh_subscription():
+    desk = Desk([], 10)
+    desk.add(("a", "b"))
+    first = desk.next()
+    assert first.topics == ("a", "b")
+    desk.settle(Ack(True, first.id))
+    desk.remove(("a",))
+    desk.add(("a",))
+    drop, take = desk.next(), desk.next()
+    assert (drop.subscribe, drop.topics) == (False, ("a",))
+    assert (take.subscribe, take.topics) == (True, ("a",))
+    desk.remove(("b",))
+    desk.add(("b",))
+    desk.remove(("b",))
+    assert desk.next().subscribe is False
+    assert desk.next() is None

@@ -91,9 +91,6 @@ async def test_live_equals_replay(tmp_path: Path, venue: str) -> None:
     assert abs(view.columns["basis_bps"][swap]) < 50
 
 
-@pytest.mark.xfail(
-    reason="feeds: a Subscribe right behind an Unsubscribe of the same topic undoes both", strict=True
-)
 async def test_lost_and_exchanged_updates_bring_a_fresh_book(tmp_path: Path) -> None:
     live, views = await run_for(7.0, tmp_path, faults=(Trouble(),))
     said = Counter(event.what for view in views for _, event in view.events if isinstance(event, Continuity))

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import asyncio
+from collections.abc import Sequence
 
 import numpy as np
 
@@ -56,7 +57,7 @@ async def candles(context: Context, ask: Ask[Bars]) -> Answer:
     return context.table(ask.query, found, CANDLE, id=ask.name, tf=ask.query.tf, quality=flags)
 
 
-def _candles(context: Context, query: Bars, row: int) -> tuple[list[Record], list[str]]:
+def _candles(context: Context, query: Bars, row: int) -> tuple[list[Record], Sequence[str]]:
     if query.tf not in TIMEFRAMES:
         raise one_of("tf", query.tf, TIMEFRAMES)
     kept = context.hub.candles.of(row, query.tf, _most(query.limit, 240, 1_000))

@@ -67,6 +67,8 @@ class Crossing:
     def pairs(self, at: At) -> list[tuple[int, int]]:
         """(busiest row, another venue's busiest row) of assets with perps on several venues, busiest first."""
         turnover = np.nan_to_num(at[DAY_TURNOVER] * at.usd)
+        if not self.group.starts.size:
+            return []
         ends = np.append(self.group.starts[1:], self.group.order.size)
         found: list[tuple[float, int, int]] = []
         for start, end in zip(self.group.starts.tolist(), ends.tolist(), strict=True):

@@ -22,7 +22,7 @@ from crosstape.model.frame import Frame, Kind
 from crosstape.state.apply import apply
 from crosstape.state.source import Source
 from crosstape.state.state import State
-from crosstape.wire.effect import Effect
+from crosstape.wire.effect import Effect, Reconnect
 from crosstape.wire.request import parse_key
 from crosstape.wire.venue import Decoded, Decoder, Poll, Stream, Venue
 
@@ -137,6 +137,8 @@ class Machine:
             return
         if events:
             self._apply(route, events, frame.ts_recv)
+            if self.state.effects:
+                self.state.effects = [_here(effect, frame) for effect in self.state.effects]
 
     def _first(self, route: Route, frame: Frame) -> Decoder | None:
         if frame.conn != route.source.conn:
@@ -201,3 +203,10 @@ class Machine:
         continuity.ask_overdue(self.state, self.streams, self.waiting, ts)
         self.state.effects += due(self.state, self.rounds, self.state.ts, ts)
         yield from self.viewer.view(self.state, self.settings, frame)
+
+
+def _here(effect: Effect, frame: Frame) -> Effect:
+    """A decoder does not know which connection it serves: a Reconnect without a source means its own."""
+    if isinstance(effect, Reconnect) and not effect.source:
+        return Reconnect(frame.source, frame.conn, effect.reason)
+    return effect

@@ -87,7 +87,9 @@ class Host:
 
     async def _get(self, session: aiohttp.ClientSession, request: Request) -> tuple[int, dict[str, str], bytes]:
         limit = self._ports.settings.body_bytes
-        async with session.get(self.venue.rest + request.path, params=request.params) as response:
+        method, sent = ("POST", request.body.encode()) if request.body else ("GET", None)
+        url, kind = self.venue.rest + request.path, {"content-type": "application/json"} if request.body else None
+        async with session.request(method, url, params=request.params, data=sent, headers=kind) as response:
             parts: list[bytes] = []
             size = 0
             async for part in response.content.iter_any():

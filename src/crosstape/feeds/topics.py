@@ -38,6 +38,7 @@ class Desk:
         self._chunk = per_request if per_request > 0 else 1_000_000
         self._todo = dict.fromkeys(wanted)
         self._drop: dict[str, None] = {}
+        self._renew: set[str] = set()
         self._asked: set[str] = set()
         self._halves: deque[tuple[str, ...]] = deque()
         self._count = 0
@@ -47,13 +48,15 @@ class Desk:
         """These are wanted now."""
         for topic in topics:
             if topic in self._drop:
-                del self._drop[topic]
+                # Not "never mind": whoever drops and takes a topic wants what only a fresh subscription brings.
+                self._renew.add(topic)
             elif topic not in self._asked:
                 self._todo[topic] = None
 
     def remove(self, topics: Iterable[str]) -> None:
         """These are no longer wanted."""
         for topic in topics:
+            self._renew.discard(topic)
             if topic in self._asked:
                 self._drop[topic] = None
             else:
@@ -130,3 +133,6 @@ class Desk:
         for topic in tuple(topics):
             self._asked.discard(topic)
             self._drop.pop(topic, None)
+            if topic in self._renew:
+                self._renew.discard(topic)
+                self._todo[topic] = None

@@ -82,12 +82,24 @@ class State:
 
     def list(self, instrument: Instrument) -> int:
         """The instrument's row, made when it has none."""
+        known = self.table.by_market.get(instrument.market, {}).get(instrument.native)
+        fold = self.table.folds[known] if known is not None else None
         row, new = self.table.put(instrument)
+        if not new and self.table.folds[row] != fold:
+            self._refold(row)
         if new:
             if row >= self.capacity:
                 self.reserve(max(row + 64, self.capacity + self.capacity // 4))
             self._start_row(row)
         return row
+
+    def _refold(self, row: int) -> None:
+        """Its sizes mean something else than was thought: what was gathered so far is forgotten."""
+        self.cells[row] = EMPTY_CELL.copy()
+        self.bars[row] = Bars()
+        self.rings.clear(row)
+        self.identity.of.pop(row, None)
+        self.dirty.add(row)
 
     def row_of(self, market: str, native: str) -> int:
         """The row of a native symbol; one that no catalogue described yet gets a row and a flag."""

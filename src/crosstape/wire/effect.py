@@ -36,7 +36,7 @@ class Fetch(msgspec.Struct, frozen=True, tag=True):
 
 
 class Reconnect(msgspec.Struct, frozen=True, tag=True):
-    """Replace connection `conn` of the source."""
+    """Replace connection `conn` of the source; from a decoder, source "" means the connection it serves."""
 
     source: str
     conn: int
