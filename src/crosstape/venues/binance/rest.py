@@ -164,7 +164,7 @@ def instrument(market: str, row: _Symbol) -> Instrument:
 def book_request(market: str, instrument: Instrument) -> Request:
     """The snapshot that a book is joined to."""
     params = (("symbol", instrument.native), ("limit", str(DEPTH)))
-    return Request("books", f"{ROOTS[market]}/depth", params, DEPTH_WEIGHT[market], priority=0)
+    return Request("books", f"{ROOTS[market]}/depth", params, weight=DEPTH_WEIGHT[market], priority=0)
 
 
 def decode_book(request: Request, body: bytes) -> Sequence[AnyEvent | Effect]:
