@@ -33,7 +33,7 @@ from crosstape.live.timing import Samples
 from crosstape.model.frame import Frame
 from crosstape.model.ports import Clock, Recorder
 from crosstape.sim.prerender import START_NS
-from crosstape.venues import VENUES
+from crosstape.venues.bybit import BYBIT
 from crosstape.wire.venue import Venue
 
 EVERY = 23
@@ -136,7 +136,7 @@ async def receive(order: Order, folder: Path) -> dict[str, Any]:
     universe = Universe(top=0, deep=order.deep, min_24h_volume=0.0)
     settings = EngineSettings(mode="simulated", universe=universe, backfill_hours=0.0)
     config = Config(data=str(folder), engine=settings, api=ApiSettings(port=0))
-    venues = [moved(venue, f"127.0.0.1:{order.port}") for venue in VENUES]
+    venues = [moved(BYBIT, f"127.0.0.1:{order.port}")]
     live, hub = Live(config, venues, ScaledClock(1.0, START_NS)), Hub()
     live.open(settings)
     assert live.recorder is not None
