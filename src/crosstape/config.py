@@ -18,6 +18,8 @@ from crosstape.model.errors import ConfigError
 
 PREFIX = "CROSSTAPE_"
 HIDDEN = "•••"
+# Variables with our prefix that are no settings: which file to read, a client's key, where tests find captures.
+NOT_SETTINGS = ("CONFIG", "KEY", "SHARED")
 SECRET_WORDS = ("secret", "password", "token", "private", "passphrase")
 
 
@@ -125,7 +127,7 @@ def load(path: Path | None = None, environment: Mapping[str, str] | None = None)
     """
     values = _read(path)
     for name, text in (os.environ if environment is None else environment).items():
-        if name.startswith(PREFIX) and name != f"{PREFIX}CONFIG":
+        if name.startswith(PREFIX) and name.removeprefix(PREFIX) not in NOT_SETTINGS:
             _set(values, name.removeprefix(PREFIX).lower().split("__"), text, name)
     _known(values, Config, "")
     try:

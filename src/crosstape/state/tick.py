@@ -9,7 +9,7 @@ from struct import Struct
 import numpy as np
 from numpy.typing import NDArray
 
-from crosstape.kernels.depth import depth_within, impact_bps
+from crosstape.kernels.depth import profile
 from crosstape.kernels.flow import median_and_mad
 from crosstape.kernels.price import mid, spread_bps
 from crosstape.model.event import Delisted
@@ -49,6 +49,8 @@ F64 = NDArray[np.float64]
 SECOND_NS = 1_000_000_000
 FORGET_AFTER_S = 4 * 3600
 LEVELS = 200
+BANDS_BPS = (10.0, 50.0)
+NOTIONALS = (1e4, 1e5)
 PHASES = 10
 CHUNK = 32
 LARGE_MULTIPLE = 10.0
@@ -194,15 +196,9 @@ def _measure(state: State, rows: list[int]) -> None:
     bids, asks = _sides(state, kept)
     m = mid(bids[0][:, 0], asks[0][:, 0])
     out = np.empty((state.depth.shape[0], len(kept)))
-    cut = np.zeros(len(kept), dtype=bool)
-    for bps, bid_slot, ask_slot in ((10.0, BID_10, ASK_10), (50.0, BID_50, ASK_50)):
-        out[bid_slot], bids_known = depth_within(*bids, m, bps)
-        out[ask_slot], asks_known = depth_within(*asks, m, bps)
-        cut |= ~(bids_known & asks_known)
-    for notional, buy, sell in ((1e4, BUY_10K, SELL_10K), (1e5, BUY_100K, SELL_100K)):
-        out[buy] = impact_bps(*asks, m, notional)
-        out[sell] = impact_bps(*bids, m, notional)
-    out[TRUNCATED] = cut
+    out[[BID_10, BID_50]], bids_known, out[[SELL_10K, SELL_100K]] = profile(*bids, m, BANDS_BPS, NOTIONALS)
+    out[[ASK_10, ASK_50]], asks_known, out[[BUY_10K, BUY_100K]] = profile(*asks, m, BANDS_BPS, NOTIONALS)
+    out[TRUNCATED] = ~(bids_known & asks_known).all(axis=0)
     state.depth[:, kept] = out
 
 
