@@ -8,7 +8,6 @@ import msgspec
 
 from crosstape.config import Config
 from crosstape.model.errors import ConfigError
-from crosstape.model.instrument import Instrument
 from crosstape.venues import VENUES
 from crosstape.wire.venue import Stream, Venue
 
@@ -63,12 +62,15 @@ def venues_of(config: Config) -> tuple[Venue, ...]:
 
 
 def _without(stream: Stream, words: tuple[str, ...]) -> Stream:
-    """The stream without the topics an operator does not want."""
+    """The stream without the topics an operator does not want. A channel stands in front of the symbol at most
+    venues, behind an @ at others."""
 
-    def topics(instrument: Instrument, tier: str) -> tuple[str, ...]:
-        return tuple(t for t in stream.topics(instrument, tier) if not t.startswith(words))
+    def kept(topics: tuple[str, ...]) -> tuple[str, ...]:
+        return tuple(t for t in topics if not (t.startswith(words) or t.partition("@")[2].startswith(words)))
 
-    def book_topics(instrument: Instrument, tier: str) -> tuple[str, ...]:
-        return tuple(t for t in stream.book_topics(instrument, tier) if not t.startswith(words))
-
-    return msgspec.structs.replace(stream, topics=topics, book_topics=book_topics)
+    return msgspec.structs.replace(
+        stream,
+        topics=lambda instrument, tier: kept(stream.topics(instrument, tier)),
+        book_topics=lambda instrument, tier: kept(stream.book_topics(instrument, tier)),
+        bulk=kept(stream.bulk),
+    )

@@ -6,16 +6,20 @@ from collections.abc import Callable, Iterable, Iterator, Sequence
 from pathlib import Path
 from urllib.parse import urlsplit
 
+import msgspec
+
 from crosstape.engine.checkpoint import load
 from crosstape.engine.machine import Machine
 from crosstape.engine.view import View
 from crosstape.model.errors import TapeError
-from crosstape.model.frame import Frame
+from crosstape.model.frame import Frame, Kind
+from crosstape.state.table import undescribed
 from crosstape.tape.captures import read_capture
 from crosstape.tape.checkpoint import checkpoints, newest_checkpoint, read_checkpoint
 from crosstape.tape.reader import next_seq, play, runs
 from crosstape.tape.splice import splice, with_clock
 from crosstape.venues import VENUES
+from crosstape.wire.request import Request, parse_key
 
 DAY_NS = 24 * 3600 * 1_000_000_000
 
@@ -41,7 +45,7 @@ def open_tape(paths: Sequence[Path], market: str = "") -> tuple[Iterator[Frame],
 
 def merged(paths: Sequence[Path], market: str = "") -> Iterator[Frame]:
     """Tapes and captures by receive time; where any is a capture, with a clock."""
-    one = splice([play(p) if is_tape(p) else read_capture(p, market_of, market) for p in paths])
+    one = splice([play(p) if is_tape(p) else named(read_capture(p, market_of, market)) for p in paths])
     return one if all(map(is_tape, paths)) else with_clock(one)
 
 
@@ -63,16 +67,56 @@ def _resume(path: Path, machine: Machine) -> int:
 
 
 def market_of(address: str) -> str | None:
-    """The market whose stream or REST address this is, host and path; None when no venue knows it."""
+    """The market whose stream or REST address this is: by host and path, or by host alone where no path fits (venues
+    move their paths, captures are old); None when no venue knows the host."""
     parts = urlsplit(address)
+    hosted = ""
     for venue in VENUES:
         for stream in venue.streams:
             url = urlsplit(stream.url)
-            if url.netloc == parts.netloc and parts.path.startswith(url.path):
-                return stream.market
-        if urlsplit(venue.rest).netloc == parts.netloc:
-            return venue.id
-    return None
+            if url.hostname == parts.hostname:
+                if parts.path.startswith(url.path):
+                    return stream.market
+                hosted = hosted or stream.market
+        for other in venue.others:
+            if urlsplit(other.url).hostname == parts.hostname:
+                return other.markets[0]
+        if urlsplit(venue.rest).hostname == parts.hostname:
+            hosted = hosted or venue.streams[0].market
+    return hosted or None
+
+
+def named(frames: Iterable[Frame]) -> Iterator[Frame]:
+    """A capture's REST answers under the poll that would have asked: a capture knows addresses, not polls."""
+    asked = _asked()
+    for frame in frames:
+        before, _, part = frame.source.partition("/")
+        if part != "rest" or frame.kind is not Kind.ANSWER:
+            yield frame
+            continue
+        request = parse_key(frame.request)
+        venue = before.partition("-")[0]
+        fits = [
+            a
+            for a in asked
+            if a[0] == venue and a[2].path == request.path and set(a[2].params) <= set(request.params)
+        ]
+        own = [a for a in fits if a[1].partition("/")[0] == before] or fits
+        if own:
+            key = msgspec.structs.replace(request, name=own[0][2].name).key()
+            frame = msgspec.structs.replace(frame, source=own[0][1], request=key)
+        yield frame
+
+
+def _asked() -> list[tuple[str, str, Request]]:
+    """(venue, source, request) of everything venues ask for: polls, and books without their instrument."""
+    found = [(v.id, poll.source, request) for v in VENUES for poll in v.polls for request in poll.first()]
+    for venue in VENUES:
+        for stream in venue.streams:
+            if stream.snapshot is not None:
+                sample = stream.snapshot(undescribed(stream.market, "X"))
+                found.append((venue.id, f"{stream.market}/books", msgspec.structs.replace(sample, params=())))
+    return found
 
 
 def restore(folder: Path, machine: Machine, now: int) -> int:
