@@ -67,8 +67,10 @@ def _resume(path: Path, machine: Machine) -> int:
 
 
 def market_of(address: str) -> str | None:
-    """The market whose stream or REST address this is: by host and path, or by host alone where no path fits (venues
-    move their paths, captures are old); None when no venue knows the host."""
+    """The market whose stream or REST address this is; None when no venue knows the host.
+
+    By host and path, or by host alone where no path fits: venues move their paths, and captures are old.
+    """
     parts = urlsplit(address)
     hosted = ""
     for venue in VENUES:
