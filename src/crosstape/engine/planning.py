@@ -58,7 +58,7 @@ class Planner:
         if market not in self.shards.used:
             self.shards.open(streams)
             effects += [Subscribe(f"{stream.name}/0", stream.bulk) for stream in streams if stream.bulk]
-        for row, tier in sorted(choose(state, market, settings.of(market)).items()):
+        for row, tier in sorted(choose(state, market, settings.of(market), streams).items()):
             effects += move(state, streams, self.shards, row, tier, ts)
             if tier == "A":
                 effects += self._backfill(state, settings.backfill_hours, row, ts)

@@ -19,11 +19,12 @@ SLACK = 1.2
 FILL = 0.85
 
 
-def choose(state: State, market: str, universe: Universe) -> dict[int, str]:
+def choose(state: State, market: str, universe: Universe, streams: Sequence[Stream] = ()) -> dict[int, str]:
     """The tier of every listed row of a market; only those whose tier should change."""
     rows = state.table.by_market.get(market, {})
     dollars = _dollar_turnover(state)
     fit: list[tuple[float, int]] = []
+    first: list[int] = []
     tiers: dict[int, str] = {}
     for native, row in rows.items():
         instrument = state.table.instruments[row]
@@ -34,11 +35,14 @@ def choose(state: State, market: str, universe: Universe) -> dict[int, str]:
             continue
         if native in universe.symbols:
             tiers[row] = "A"
+            first.append(row)
         elif _fits(state, row, universe, dollars[row]):
             turnover = dollars[row]
             fit.append((-turnover if turnover == turnover else 0.0, row))
-    for place, (_, row) in enumerate(sorted(fit)):
+    ranked = [row for _, row in sorted(fit)]
+    for place, row in enumerate(ranked):
         tiers[row] = _tier(place, state.table.tiers[row], universe)
+    _make_fit(state, streams, tiers, first + _by_right(state, ranked))
     return {row: tier for row, tier in tiers.items() if tier != state.table.tiers[row]}
 
 
@@ -60,6 +64,30 @@ def _tier(place: int, held: str, universe: Universe) -> str:
     if universe.top and place >= universe.top * slack_b:
         return "C"
     return "A" if place < universe.deep * slack_a else "B"
+
+
+def _by_right(state: State, ranked: Sequence[int]) -> list[int]:
+    """Rows by rank, those that have a tier a little ahead of it."""
+    held = state.table.tiers
+    places = [(place / (1.0 if held[row] == "C" else SLACK), row) for place, row in enumerate(ranked)]
+    return [row for _, row in sorted(places)]
+
+
+def _make_fit(state: State, streams: Sequence[Stream], tiers: dict[int, str], order: Sequence[int]) -> None:
+    """Lower the tiers of rows whose topics are more than the market's streams may have, last ones first."""
+    left = sum(stream.limits.topics - len(stream.bulk) for stream in streams if stream.limits.topics)
+    if not any(stream.limits.topics for stream in streams):
+        return
+    for row in order:
+        instrument = state.table.instruments[row]
+        if instrument is None:
+            continue
+        for tier in ("A", "B", "C")["ABC".index(tiers[row]) :]:
+            cost = sum(len(s.topics(instrument, tier)) for s in streams if s.limits.topics)
+            if cost <= left or tier == "C":
+                tiers[row] = tier
+                left -= cost
+                break
 
 
 class Shards:

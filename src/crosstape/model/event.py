@@ -31,13 +31,15 @@ class Event(msgspec.Struct, frozen=True, gc=False, tag=True, tag_field="type"):
 
 
 class Trade(Event, frozen=True, gc=False):
-    """One execution; `taker` is the aggressor's side, never the maker's. `block`: off-book, kept out of CVD."""
+    """One execution; `taker` is the aggressor's side, never the maker's. `block`: off-book, kept out of CVD.
+    `counterparties`: buyer and seller, where the venue names them."""
 
     price: float
     size: float
     taker: Side
     id: str
     block: bool = False
+    counterparties: tuple[str, str] | None = None
 
 
 class Quote(Event, frozen=True, gc=False):

@@ -62,6 +62,7 @@ from crosstape.state.fields import (
 )
 from crosstape.state.source import Source
 from crosstape.state.state import State
+from crosstape.wire.venue import BookRule
 
 BUY = Side.BUY
 INF = float("inf")
@@ -113,7 +114,7 @@ def _trade(state: State, row: int, event: Trade, ts: int) -> None:
     fold = state.table.folds[row]
     if fold is not None:
         event = Trade(event.symbol, event.ts_event, fold.price(event.price), fold.size(event.price, event.size),
-                      event.taker, event.id, event.block)  # fmt: skip
+                      event.taker, event.id, event.block, event.counterparties)  # fmt: skip
     price, size, ts_event = event.price, event.size, event.ts_event
     cell = state.cells[row]
     state.events.append((row, event))
@@ -185,13 +186,14 @@ def _snapshot(state: State, source: Source, row: int, event: BookSnapshot, ts: i
     book = state.books[row]
     if book is None:
         book = state.books[row] = Book()
-    again = bool(state.resyncing[row])
+    again, news = bool(state.resyncing[row]), not book.synced or source.rule is not BookRule.NONE
     applied = book.replace(event)
     if applied is not Applied.YES:
         return applied is Applied.WAITING
     state.resyncing[row] = False
     _touch_book(state, row, event.ts_event, ts)
-    state.events.append((row, Continuity(event.symbol, ts, source.name, "Snapshot", event.last, event.last)))
+    if news:
+        state.events.append((row, Continuity(event.symbol, ts, source.name, "Snapshot", event.last, event.last)))
     if again:
         state.events.append((row, Continuity(event.symbol, ts, source.name, "Resumed")))
     return False

@@ -2,7 +2,8 @@
 
 from crosstape.venues.binance import BINANCE
 from crosstape.venues.bybit import BYBIT
+from crosstape.venues.hyperliquid import HYPERLIQUID
 from crosstape.venues.okx import OKX
 from crosstape.wire.venue import Venue
 
-VENUES: tuple[Venue, ...] = (BYBIT, BINANCE, OKX)
+VENUES: tuple[Venue, ...] = (BYBIT, BINANCE, OKX, HYPERLIQUID)

@@ -32,11 +32,12 @@ class Ping(msgspec.Struct, frozen=True):
 
 
 class StreamLimits(msgspec.Struct, frozen=True):
-    """What the venue allows on its sockets. 0 = no limit known."""
+    """What the venue allows on its sockets. 0 = no limit known. `topics`: on all of the stream's together."""
 
     topics_per_request: int = 0
     characters_per_connection: int = 0
     topics_per_connection: int = 0
+    topics: int = 0
     requests_per_s: float = 5.0
     connects_per_window: int = 0
     connect_window_s: float = 300.0
