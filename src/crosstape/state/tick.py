@@ -230,10 +230,11 @@ def _best(sides: list[dict[float, float]], reverse: bool) -> tuple[F64, F64]:
         pack_into(into_prices, at, *side)
         pack_into(into_sizes, at, *side.values())
         at += width * 8
-    gone = ~(sizes > 0.0)
-    prices[gone], sizes[gone] = np.nan, 0.0
+    if np.count_nonzero(sizes) != sum(map(len, sides)):
+        prices[sizes == 0.0] = np.nan
     order = (-prices if reverse else prices).argsort(axis=1)[:, :LEVELS]
-    return np.take_along_axis(prices, order, 1), np.take_along_axis(sizes, order, 1)
+    order += np.arange(0, prices.size, width)[:, None]
+    return prices.ravel().take(order), sizes.ravel().take(order)
 
 
 @cache
