@@ -39,7 +39,6 @@ class Quotes(msgspec.Struct, frozen=True):
     turnover_5m: F64
     perp: Mask
     spot: Mask
-    venue: Rows
 
 
 def group_rows(code: Rows, alive: Mask) -> Group:
@@ -84,7 +83,6 @@ def compare(quotes: Quotes, group: Group, sizes: tuple[str, ...]) -> dict[str, F
     out["vwap_usd_5m"] = sums(quotes.last * quotes.turnover_5m, order, starts) / np.where(
         weight > 0, weight, np.nan
     )
-    out["venues"] = _venues(quotes.venue, group)
     return out
 
 
@@ -101,8 +99,8 @@ def _only(values: F64, mask: Mask) -> F64:
     return np.where(mask, values, np.nan)
 
 
-def _venues(venue: Rows, group: Group) -> F64:
-    """How many venues each group spans."""
+def count_venues(venue: Rows, group: Group) -> F64:
+    """How many venues each group spans; `venue` = each row's, as a number below 64."""
     sizes = np.diff(np.append(group.starts, group.order.size))
     codes = np.repeat(np.arange(group.starts.size), sizes) * 64 + venue[group.order]
     first = np.unique(codes) // 64

@@ -5,7 +5,7 @@ from __future__ import annotations
 import numpy as np
 from numpy.typing import NDArray
 
-from crosstape.arb.cross import Group, Quotes, compare, group_rows
+from crosstape.arb.cross import Group, Quotes, compare, count_venues, group_rows
 from crosstape.arb.fees import fee_of
 from crosstape.engine.settings import EngineSettings
 from crosstape.kernels.grouped import highest
@@ -43,6 +43,7 @@ class Crossing:
         taker = {
             m: fee_of(m, settings.fees).taker_bps / 1e4 for m in {i.market for i in instruments if i is not None}
         }
+        self.spans = count_venues(self.venue, self.group)
         self.taker = np.array([taker[i.market] if i is not None else np.nan for i in instruments])
         order = {venue: float(place) for place, venue in enumerate(settings.primary)}
         self.preference = np.array([order.get(i.venue, 50.0) if i is not None else 99.0 for i in instruments])
@@ -53,6 +54,7 @@ class Crossing:
     def measure(self, state: State, at: At) -> None:
         """Compare everything as of now."""
         found = compare(self._quotes(state, at), self.group, SIZES)
+        found["venues"] = self.spans
         lead = self._lead(at)
         n, assets = at.n, len(self.known.assets)
         self.by_asset = {name: _spread(values, self.group.asset, assets) for name, values in found.items()}
@@ -126,7 +128,6 @@ class Crossing:
             turnover_5m=(at.total(BOUGHT, 300) + at.total(SOLD, 300)) * at.usd,
             perp=self.perp,
             spot=self.spot,
-            venue=self.venue,
         )
 
     def _shares(self, at: At, what: str, values: F64, assets: int) -> None:

@@ -92,7 +92,9 @@ class Viewer:
         if self.second % 3600 == 0:
             ring = state.rings.five
             closes = ring.close[ring.closed(ring.slots), : at.n]
-        changed = state.identity.join(state.table, at[LAST] * at.usd, at[DAY_TURNOVER] * at.usd)
+        price, changed = at[LAST] * at.usd, False
+        if self.known is not None and ((self.known.asset_code < 0) & self.known.alive & (price > 0)).any():
+            changed = state.identity.join(state.table, price, at[DAY_TURNOVER] * at.usd)
         if closes is not None:
             changed |= state.identity.split(state.table, closes)
         state.table.version += changed

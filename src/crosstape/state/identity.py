@@ -49,11 +49,8 @@ class Identity:
             for row, instrument in enumerate(table.instruments)
             if instrument is not None and row not in self.of and price_usd[row] > 0
         ]
-        gone = [row for row in self.of if row >= len(table.instruments) or table.instruments[row] is None]
-        for row in gone:
-            del self.of[row]
         if not waiting:
-            return bool(gone)
+            return False
         members = self._members(table)
         waiting.sort(key=lambda row: (-np.nan_to_num(turnover_usd[row]), row))
         for row in waiting:
