@@ -125,7 +125,12 @@ def _unreachable(live: Live) -> str:
 @contextlib.asynccontextmanager
 async def simulated(demo: DemoSettings) -> AsyncIterator[tuple[Venue, ...]]:
     """The built-in world in a process of its own; the venues at its addresses. It ends when we do."""
-    names = [venue.id for venue in all_venues() if venue.id in demo.venues]
+    from crosstape.sim.catalogue import DIALECTS
+
+    spoken = {dialect.name for dialect in DIALECTS}
+    names = [venue.id for venue in all_venues() if venue.id in demo.venues and venue.id in spoken]
+    if not names:
+        raise ConfigError(f"demo.venues: none of these is simulated; allowed: {', '.join(sorted(spoken))}")
     command = [sys.executable, "-m", "crosstape.sim", "--parent", "--seed", str(demo.seed)]
     command += ["--venue", ",".join(names)]
     command += ["--assets", str(demo.assets), "--rate", str(demo.rate)]
