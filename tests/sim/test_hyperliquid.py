@@ -348,7 +348,7 @@ async def test_the_venues_own_client() -> None:
     assert found["state"]["assetPositions"] == []
     assert (found["asset"], found["dexs"][1]["name"]) == (10_108, "hyna")
     assert len(found["funding"]) == 500
-    assert len(found["candles"]) == 6
+    assert len(found["candles"]) == 5
     assert float(found["trades"][0]["px"]) == pytest.approx(float(found["bbo"]["bbo"][0]["px"]), rel=0.01)
     assert "BTC" in found["allMids"]["mids"]
 
