@@ -15,7 +15,7 @@ class Fee(msgspec.Struct, frozen=True):
     source: str
 
 
-_PUBLISHED = "the venue's published schedule, entry tier without discounts"
+_PUBLISHED = "the venue's published schedule as known in 2025, entry tier without discounts; check your own"
 
 FEES: tuple[Fee, ...] = (
     Fee("bybit-linear", "VIP 0", 2.0, 5.5, _PUBLISHED),

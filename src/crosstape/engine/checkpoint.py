@@ -215,7 +215,7 @@ def _load_viewer(machine: Machine, sections: Mapping[str, bytes], rest: Rest) ->
     }
     if "usd" in sections:
         known = viewer.describe(machine.state, machine.settings)
-        known.usd = _array(sections, "usd")
+        known.usd = machine.state.usd = _array(sections, "usd")
         if viewer.values:
             viewer.assets = group(known, viewer.values, {})
 

@@ -47,8 +47,10 @@ def choose(state: State, market: str, universe: Universe, streams: Sequence[Stre
 
 
 def _dollar_turnover(state: State) -> list[float]:
-    """24 h turnover by row; quote currency counts as dollars here, which is enough to rank within a market."""
-    return [cell[DAY_TURNOVER] for cell in state.cells]
+    """24 h turnover by row, in dollars where the tape has a rate for the quote currency, else as it is."""
+    known = state.usd.size
+    rates = np.where(np.isnan(state.usd), 1.0, state.usd).tolist()
+    return [cell[DAY_TURNOVER] * (rates[row] if row < known else 1.0) for row, cell in enumerate(state.cells)]
 
 
 def _fits(state: State, row: int, universe: Universe, turnover: float) -> bool:

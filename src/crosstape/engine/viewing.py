@@ -107,6 +107,7 @@ class Viewer:
             self.values = {name: _wider(v, state.rows) for name, v in self.values.items()}
         if new_second:
             known.price(state.now[:, : state.rows])
+            state.usd = known.usd
         return known
 
     def describe(self, state: State, settings: EngineSettings) -> Catalogue:

@@ -30,6 +30,7 @@ class State:
 
     cells     a Python list a row (`state.fields`), written by messages
     now       (NOW_SIZE, capacity): the cells as of the last tick
+    usd       (rows) dollars a unit of quote as of the last second, NaN = no rate
     dirty     rows changed since the last tick; touched: since the open second began
     depth     (DEPTH_SIZE, capacity): what the last depth pass found
     opened    (capacity): seconds since the epoch when the row's stream came up, inf while it is down
@@ -60,6 +61,7 @@ class State:
         self.effects: list[Effect] = []
         self.late_trades = 0
         self.ts = 0
+        self.usd: F64 = np.zeros(0)
         self.second = 0
         self.depth: F64 = np.full((DEPTH_SIZE, capacity), np.nan)
         self.opened: F64 = np.full(capacity, np.inf)
