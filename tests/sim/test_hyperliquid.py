@@ -30,9 +30,10 @@ from crosstape.model.event import (
 from crosstape.model.instrument import Instrument, fold_of
 from crosstape.sim.dialect import Ask
 from crosstape.sim.facts import Happened
+from crosstape.sim.fault import Close
 from crosstape.sim.hyperliquid.voice import HyperliquidVoice
 from crosstape.sim.prerender import START_NS
-from crosstape.sim.server import SimSettings, Urls, make_world, serve
+from crosstape.sim.server import SimSettings, make_world, serve
 from crosstape.venues.hyperliquid import HYPERLIQUID
 from crosstape.venues.hyperliquid.rest import decode_candles
 from crosstape.venues.hyperliquid.stream import ASK, Decoder
@@ -307,9 +308,8 @@ async def test_our_requests_over_a_real_socket() -> None:
                     await raw.send_bytes(event.payload)
 
 
-def official(urls: Urls) -> dict[str, Any]:
-    """The venue's own client, which blocks: what it reads and what it hears."""
-    info = pytest.importorskip("hyperliquid.info").Info(urls.rest)
+def official(info: Any) -> dict[str, Any]:
+    """What the venue's own client, which blocks, reads and hears."""
     heard: dict[str, Any] = {}
     wanted = [{"type": kind, "coin": "BTC"} for kind in ("trades", "bbo", "l2Book", "activeAssetCtx")]
     wanted += [{"type": "allMids"}, {"type": "candle", "coin": "ETH", "interval": "1m"}]
@@ -321,26 +321,30 @@ def official(urls: Urls) -> dict[str, Any]:
         if len(heard) == len(wanted):
             full.set()
 
-    try:
-        for subscription in wanted:
-            info.subscribe(subscription, hear)
-        assert full.wait(15), set(heard)
-        return heard | {
-            "state": info.user_state("0x" + "0" * 40), "book": info.l2_snapshot("BTC"),
-            "contexts": info.meta_and_asset_ctxs(), "spot": info.spot_meta_and_asset_ctxs(),
-            "asset": info.name_to_asset("UBTC/USDC"), "dexs": info.perp_dexs(),
-            "funding": info.funding_history("BTC", 0),
-            "candles": info.candles_snapshot("BTC", "1h", START_NS // MS - 5 * 3_600_000, START_NS // MS),
-        }  # fmt: skip
-    finally:
-        info.disconnect_websocket()
+    for subscription in wanted:
+        info.subscribe(subscription, hear)
+    assert full.wait(15), set(heard)
+    return heard | {
+        "state": info.user_state("0x" + "0" * 40), "book": info.l2_snapshot("BTC"),
+        "contexts": info.meta_and_asset_ctxs(), "spot": info.spot_meta_and_asset_ctxs(),
+        "asset": info.name_to_asset("UBTC/USDC"), "dexs": info.perp_dexs(),
+        "funding": info.funding_history("BTC", 0),
+        "candles": info.candles_snapshot("BTC", "1h", START_NS // MS - 5 * 3_600_000, START_NS // MS),
+    }  # fmt: skip
 
 
 @pytest.mark.filterwarnings("ignore")
 async def test_the_venues_own_client() -> None:
-    pytest.importorskip("hyperliquid.info")
+    sdk = pytest.importorskip("hyperliquid.info")
     async with serve(SMALL) as simulation:
-        found = await asyncio.to_thread(official, simulation.urls["hyperliquid"])
+        info = await asyncio.to_thread(sdk.Info, simulation.urls["hyperliquid"].rest)
+        try:
+            found = await asyncio.to_thread(official, info)
+        finally:
+            # Its reader looks up only when something comes: the server has to say goodbye first.
+            simulation.venues["hyperliquid"].faults = (lambda conn, payload: (Close(1001, "bye"),),)
+            await asyncio.to_thread(info.ws_manager.join, 10)
+            await asyncio.to_thread(info.disconnect_websocket)
     meta, contexts = found["contexts"]
     assert [coin["name"] for coin in meta["universe"]][:3] == ["BTC", "ETH", "MATIC"]
     assert len(meta["universe"]) == len(contexts)
