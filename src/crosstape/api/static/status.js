@@ -1,7 +1,7 @@
 // The built-in status page: asks once a second, shows what it is told, and says when it is told nothing.
 "use strict";
-const BOARDS = ["turnover_24h", "gainers_24h", "losers_24h", "velocity_up", "cvd_up", "cvd_down", "funding_highest",
-  "spread_tightest", "liquidations_1h"];
+const BOARDS = ["turnover_24h", "gainers_24h", "losers_24h", "velocity_up", "cvd_up", "cvd_down", "deepest",
+  "funding_spread", "cross_edge", "liquidations_1h"];
 // Said of every row of a demo or a young window: they do not set one row apart from another.
 const EVERYWHERE = new Set(["SIMULATED", "REPLAY", "PARTIAL_WINDOW"]);
 const at = (id) => document.getElementById(id);
