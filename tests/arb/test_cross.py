@@ -22,7 +22,7 @@ def quotes(rows: list[dict[str, float]]) -> Quotes:
     return Quotes(
         bid=column("bid"), ask=column("ask"), buy=(column("buy"), column("buy")), sell=(column("sell"), column("sell")),
         taker=column("taker", 0.0005), funding_8h=column("funding"), last=column("bid"), turnover_5m=column("turnover", 1.0),
-        perp=column("perp", 1.0) == 1.0, spot=column("perp", 1.0) == 0.0,
+        perp=column("perp", 1.0) == 1.0, spot=column("perp", 1.0) == 0.0, venue=column("venue", 0.0).astype(int),
     )  # fmt: skip
 
 
@@ -46,23 +46,16 @@ def test_against_every_pair(drawn: list[tuple[dict[str, float], int, bool]]) -> 
     for g, asset in enumerate(group.asset.tolist()):
         mine = [i for i in range(len(rows)) if code[i] == asset and alive[i]]
         perps = [i for i in mine if rows[i]["perp"] == 1.0]
+        pairs = [(i, j) for i in perps for j in perps if rows[i]["venue"] != rows[j]["venue"]]
         edges = [
             1e4 * (rows[j]["sell"] * (1 - rows[j]["taker"]) / (rows[i]["buy"] * (1 + rows[i]["taker"])) - 1)
-            for i in perps for j in perps if i != j and not math.isnan(rows[j]["sell"])
+            for i, j in pairs if not math.isnan(rows[j]["sell"])
         ]  # fmt: skip
         edge = found["edge_10k_bps"][g]
-        if not math.isnan(edge):
-            assert edge == pytest.approx(max(edges), abs=1e-6)
-        else:
-            # Both ends are best at one venue, or there is nothing to sell to.
-            assert not edges or max(edges) <= 1e4 * max(
-                rows[i]["sell"] * (1 - rows[i]["taker"]) / (rows[i]["buy"] * (1 + rows[i]["taker"])) - 1
-                for i in perps if not math.isnan(rows[i]["sell"])
-            ) + 1e-6  # fmt: skip
-        rates = [rows[i]["funding"] for i in perps if not math.isnan(rows[i]["funding"])]
-        spread = found["funding_spread_8h"][g]
-        if len(rates) > 1 and max(rates) > min(rates):
-            assert spread == pytest.approx(max(rates) - min(rates))
+        assert edge == pytest.approx(max(edges) if edges else NAN, abs=1e-6, nan_ok=True)
+        spreads = [rows[j]["funding"] - rows[i]["funding"] for i, j in pairs]
+        known = [spread for spread in spreads if not math.isnan(spread)]
+        assert found["funding_spread_8h"][g] == pytest.approx(max(known) if known else NAN, nan_ok=True)
         bids = [rows[i]["bid"] for i in perps if not math.isnan(rows[i]["bid"])]
         assert found["bid_usd"][g] == pytest.approx(max(bids) if bids else NAN, nan_ok=True)
         assert spans[g] == len({rows[i]["venue"] for i in mine})

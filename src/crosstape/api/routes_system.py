@@ -45,6 +45,8 @@ def not_ready(context: Context) -> list[str]:
     reasons = []
     if not view.rows.index:
         reasons.append("no catalogue is known yet")
+    if view.sources and not any(source.open for source in view.sources):
+        reasons.append("no stream is open")
     age = time.time() - view.ts * 1e-9
     if not context.settings.mode and age > context.settings.fresh_s:
         reasons.append(f"the newest view is {age:.1f} s old")
@@ -90,6 +92,8 @@ def source_records(view: View | None, feeds: tuple[SourceStatus, ...]) -> list[R
     for name in sorted({*health, *folded}):
         feed, fold = health.get(name), folded.get(name)
         market = name.partition("/")[0]
+        if fold is not None:
+            market = fold.market
         record: Record = {"source": name, "market": market, "lag_ms": lag.get(market, float("nan"))}
         state = feed.state if feed is not None else ("open" if fold is not None and fold.open else "idle")
         since = feed.since if feed is not None and feed.since else fold.since_ts if fold is not None else 0

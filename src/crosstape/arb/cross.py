@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+from collections.abc import Callable
+
 import msgspec
 import numpy as np
 from numpy.typing import NDArray
@@ -26,7 +28,7 @@ class Quotes(msgspec.Struct, frozen=True):
 
     buy, sell      average price of taking the size through the book, one array a size, before fees
     taker          taker fee as a fraction
-    perp, spot     which rows are which
+    perp, spot     which rows are which; venue: a number each
     """
 
     bid: F64
@@ -39,6 +41,7 @@ class Quotes(msgspec.Struct, frozen=True):
     turnover_5m: F64
     perp: Mask
     spot: Mask
+    venue: Rows
 
 
 def group_rows(code: Rows, alive: Mask) -> Group:
@@ -66,17 +69,16 @@ def compare(quotes: Quotes, group: Group, sizes: tuple[str, ...]) -> dict[str, F
     for i, size in enumerate(sizes):
         _edge(out, size, quotes, i, group)
     funding = _only(quotes.funding_8h, quotes.perp)
-    out["funding_max_8h"], high = highest(funding, order, starts)
-    out["funding_min_8h"], low = lowest(funding, order, starts)
-    several = high != low
-    out["funding_spread_8h"] = np.where(several, out["funding_max_8h"] - out["funding_min_8h"], np.nan)
-    out["funding_max_row"], out["funding_min_row"] = high.astype(np.float64), low.astype(np.float64)
+    rates = best_pair(funding, funding, quotes.venue, group, np.subtract)
+    out["funding_min_8h"], out["funding_max_8h"] = rates.low, rates.high
+    out["funding_spread_8h"] = rates.high - rates.low
+    out["funding_max_row"], out["funding_min_row"] = rates.high_row, rates.low_row
     centre = medians(mid, order, starts)
     spread = np.abs(mid[order] / np.repeat(centre, np.diff(np.append(starts, order.size))) - 1.0)
     widest = np.full(mid.shape, np.nan)
     widest[order] = spread * 1e4
-    several_venues = sums(np.where(np.isnan(mid), np.nan, 1.0), order, starts) > 1
-    out["divergence_bps"] = np.where(several_venues, highest(widest, order, starts)[0], np.nan)
+    mids = best_pair(mid, mid, quotes.venue, group, np.subtract)
+    out["divergence_bps"] = np.where(np.isnan(mids.low), np.nan, highest(widest, order, starts)[0])
     spot = medians(_only((quotes.bid + quotes.ask) * 0.5, quotes.spot), order, starts)
     out["perp_spot_bps"] = 1e4 * (centre / spot - 1.0)
     weight = sums(np.where(np.isnan(quotes.last), np.nan, quotes.turnover_5m), order, starts)
@@ -88,11 +90,49 @@ def compare(quotes: Quotes, group: Group, sizes: tuple[str, ...]) -> dict[str, F
 
 def _edge(out: dict[str, F64], size: str, quotes: Quotes, i: int, group: Group) -> None:
     """What is left, bps, of buying `size` where it is cheapest and selling it where it is dearest, after fees."""
+    cost = _only(quotes.buy[i] * (1 + quotes.taker), quotes.perp)
+    gain = _only(quotes.sell[i] * (1 - quotes.taker), quotes.perp)
+    pair = best_pair(cost, gain, quotes.venue, group, np.divide)
+    out[f"edge_{size}_bps"] = 1e4 * (pair.high / pair.low - 1.0)
+    out[f"edge_{size}_buy_row"], out[f"edge_{size}_sell_row"] = pair.low_row, pair.high_row
+
+
+class Pair(msgspec.Struct, frozen=True):
+    """The ends of a comparison by group; NaN and -1 where no two venues can be compared."""
+
+    low: F64
+    low_row: F64
+    high: F64
+    high_row: F64
+
+
+def best_pair(low: F64, high: F64, venue: Rows, group: Group, worth: Callable[[F64, F64], F64]) -> Pair:
+    """Lowest `low` and highest `high` of each group on two different venues, the pair that is `worth` most."""
     order, starts = group.order, group.starts
-    cost, buy = lowest(_only(quotes.buy[i] * (1 + quotes.taker), quotes.perp), order, starts)
-    gain, sell = highest(_only(quotes.sell[i] * (1 - quotes.taker), quotes.perp), order, starts)
-    out[f"edge_{size}_bps"] = np.where(buy != sell, 1e4 * (gain / cost - 1.0), np.nan)
-    out[f"edge_{size}_buy_row"], out[f"edge_{size}_sell_row"] = buy.astype(np.float64), sell.astype(np.float64)
+    first, first_row = lowest(low, order, starts)
+    last, last_row = highest(high, order, starts)
+    second, second_row = lowest(_elsewhere(low, first_row, venue, group), order, starts)
+    before, before_row = highest(_elsewhere(high, last_row, venue, group), order, starts)
+    apart = (first_row >= 0) & (last_row >= 0) & (venue[first_row] != venue[last_row])
+    # Both ends best at one venue: give up the end that costs less.
+    keep_low = np.nan_to_num(worth(before, first), nan=-np.inf) >= np.nan_to_num(worth(last, second), nan=-np.inf)
+    low_end = np.where(apart | keep_low, first, second)
+    high_end = np.where(apart | ~keep_low, last, before)
+    known = ~np.isnan(low_end + high_end)
+    low_row = np.where(known, np.where(apart | keep_low, first_row, second_row), -1)
+    high_row = np.where(known, np.where(apart | ~keep_low, last_row, before_row), -1)
+    return Pair(
+        np.where(known, low_end, np.nan), low_row.astype(np.float64),
+        np.where(known, high_end, np.nan), high_row.astype(np.float64),
+    )  # fmt: skip
+
+
+def _elsewhere(values: F64, row: Rows, venue: Rows, group: Group) -> F64:
+    """The values without those on the venue of each group's row."""
+    sizes = np.diff(np.append(group.starts, group.order.size))
+    out = values.copy()
+    out[group.order[venue[group.order] == np.repeat(venue[row], sizes)]] = np.nan
+    return out
 
 
 def _only(values: F64, mask: Mask) -> F64:

@@ -49,6 +49,8 @@ def rank(board: Board, columns: Mapping[str, F64], allowed: Mask, top: int | Non
     rows = np.flatnonzero(fit)
     wanted = board.top if top is None else top
     if rows.size > wanted:
-        rows = rows[np.argpartition(order[rows], wanted - 1)[:wanted]]
-    rows = rows[np.lexsort((rows, order[rows]))]
+        # By value, ties and all: which of several equal rows argpartition would take depends on the processor.
+        keys = order[rows]
+        rows = rows[keys <= np.partition(keys, wanted - 1)[wanted - 1]]
+    rows = rows[np.lexsort((rows, order[rows]))][:wanted]
     return Ranking(rows, values[rows])

@@ -24,7 +24,7 @@ from crosstape.state.source import Source
 from crosstape.state.state import FLAGS, State
 from crosstape.wire.venue import BookRule, Decoder
 
-VERSION = 5
+VERSION = 6
 PART_BYTES = 4 << 20
 # Bumped by whoever changes what a column or a figure means: a checkpoint made before then must not be continued.
 ARRAYS = ("now", "depth", *(name for name, _ in FLAGS))
@@ -58,6 +58,9 @@ class Rest(msgspec.Struct):
     identity: dict[int, Membership]
     leadlag: tuple[list[tuple[int, int]], list[int], int, dict[int, float], dict[int, float]]
     rings: list[tuple[int, int]]
+    known_version: int
+    by_asset: list[str]
+    on_rows: list[str]
     columns: list[str]
     rankings: list[str]
 
@@ -98,6 +101,11 @@ def _arrays(machine: Machine) -> Iterator[tuple[str, NDArray[Any]]]:
         yield f"ranking.{name}.values", ranking.values
     if viewer.known is not None:
         yield "usd", viewer.known.usd
+    if viewer.crossing is not None:
+        for name, values in viewer.crossing.by_asset.items():
+            yield f"by_asset.{name}", values
+        for name, values in viewer.crossing.on_rows.items():
+            yield f"on_rows.{name}", values
 
 
 def _rest(machine: Machine) -> Rest:
@@ -115,6 +123,9 @@ def _rest(machine: Machine) -> Rest:
         [(b.minute, b.before, b.longer, b.closed) for b in state.bars], state.identity.of,
         (state.leadlag.pairs, state.leadlag.rows, state.leadlag.pos, state.leadlag.lags, state.leadlag.errors),
         [(ring.pos, ring.filled) for ring in state.rings.all],
+        viewer.known.version if viewer.known is not None else -1,
+        list(viewer.crossing.by_asset) if viewer.crossing is not None else [],
+        list(viewer.crossing.on_rows) if viewer.crossing is not None else [],
         list(viewer.values), list(viewer.rankings),
     )  # fmt: skip
 
@@ -216,8 +227,14 @@ def _load_viewer(machine: Machine, sections: Mapping[str, bytes], rest: Rest) ->
     if "usd" in sections:
         known = viewer.describe(machine.state, machine.settings)
         known.usd = machine.state.usd = _array(sections, "usd")
-        if viewer.values:
-            viewer.assets = group(known, viewer.values, {})
+        # Saved between a change of the table and the tick that takes it in, it must still be taken in.
+        known.version = rest.known_version
+        if viewer.crossing is not None:
+            found = {name: _array(sections, f"by_asset.{name}") for name in rest.by_asset}
+            viewer.crossing.by_asset = {n: v for n, v in found.items() if v.size == len(known.assets)}
+            viewer.crossing.on_rows = {name: _array(sections, f"on_rows.{name}") for name in rest.on_rows}
+            if viewer.values:
+                viewer.assets = group(known, viewer.values, viewer.crossing.by_asset)
 
 
 def _packed(name: str, array: NDArray[Any]) -> Iterator[tuple[str, bytes]]:

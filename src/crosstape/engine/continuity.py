@@ -55,6 +55,7 @@ def closed(state: State, source: Source, frame: Frame) -> None:
     source.closed_ts = frame.ts_recv
     rows = rows_of(state, source.shard)
     state.opened[rows] = np.inf
+    state.gap_s[rows] = frame.ts_recv * 1e-9
     for row in rows if source.main else ():
         state.quoted[row] = False
         lose_book(state, row)
@@ -92,7 +93,7 @@ def ask_again(
         state.resyncing[row] = True
         instrument, shard = state.table.instruments[row], state.table.shards[row]
         stream = streams.get(shard.partition("/")[0])
-        if stream is None or instrument is None or asked:
+        if stream is None or instrument is None or asked or state.table.gone_ts[row]:
             continue
         topics = stream.book_topics(instrument, state.table.tiers[row])
         if not topics:

@@ -128,6 +128,7 @@ class Crossing:
             turnover_5m=(at.total(BOUGHT, 300) + at.total(SOLD, 300)) * at.usd,
             perp=self.perp,
             spot=self.spot,
+            venue=self.venue,
         )
 
     def _shares(self, at: At, what: str, values: F64, assets: int) -> None:

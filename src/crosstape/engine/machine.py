@@ -194,6 +194,8 @@ class Machine:
             markets = {**self.settings.markets, command.market: command.universe}
             self.settings = msgspec.structs.replace(self.settings, markets=markets)
         self.planner.planned_ts = 0
+        # What hangs on settings, such as fees, is taken anew with the catalogue.
+        self.state.table.version += 1
 
     def tick(self, frame: Frame) -> Iterator[View | None]:
         """Fold a TICK in slices: yields None between them and, last, the view."""

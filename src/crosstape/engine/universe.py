@@ -28,10 +28,10 @@ def choose(state: State, market: str, universe: Universe, streams: Sequence[Stre
     tiers: dict[int, str] = {}
     for native, row in rows.items():
         instrument = state.table.instruments[row]
-        if instrument is None or state.table.gone_ts[row]:
+        if instrument is None:
             continue
         tiers[row] = "C"
-        if not universe.enabled or native in universe.exclude_symbols:
+        if state.table.gone_ts[row] or not universe.enabled or native in universe.exclude_symbols:
             continue
         if native in universe.symbols:
             tiers[row] = "A"

@@ -75,9 +75,9 @@ class Viewer:
             self._rank(known, new_second)
             yield None
             if new_second:
-                self.assets = group(
-                    known, self.values, self.crossing.by_asset if self.crossing is not None else {}
-                )
+                self.assets = group(known, self.values, self.crossing.by_asset if self.crossing else {})
+                for values in self.assets.columns.values():
+                    self.digest.add(np.where(values == values, values, np.nan))
                 yield None
             yield self._publish(state, settings.mode, frame, quality)
 

@@ -25,8 +25,8 @@ class Quality(IntFlag):
 
 
 MEANING: dict[Quality, str] = {
-    Quality.STALE: "the stream has been silent for longer than is normal for it",
-    Quality.GAP: "messages were missed inside a window that is still open",
+    Quality.STALE: "the row has no live stream: its connection is down, or has not spoken since it came up",
+    Quality.GAP: "messages were missed, or the connection was down, within the last hour",
     Quality.RESYNCING: "the book waits for a fresh snapshot; nothing is computed from it",
     Quality.CROSSED: "best bid at or above best ask",
     Quality.SKEWED: "the venue's clock and ours disagree by more than the lag can explain",

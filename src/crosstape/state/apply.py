@@ -301,7 +301,8 @@ def _ticker(state: State, source: Source, row: int, event: Ticker, ts: int) -> b
     inverse = fold is not None and fold.inverse
     last = _unified(fold, event.last)
     # The trade stream knows the last price sooner; the ticker's counts only while no trade has been streamed.
-    if last == last and cell[STREAMED] == -float("inf"):
+    bars = state.bars[row]
+    if last == last and bars.minute is None and not bars.closed:
         cell[LAST] = last
     scale = 1.0 if fold is None else fold.contract * fold.multiplier
     volume, turnover = event.volume * scale, event.turnover

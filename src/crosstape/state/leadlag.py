@@ -41,6 +41,8 @@ class LeadLag:
                 break
             rows += new
             kept.append((leader, row))
+        if set(rows) == set(self.rows):
+            rows = self.rows
         if rows != self.rows:
             self.rows = rows
             self.mids[:] = np.nan
