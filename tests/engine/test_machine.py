@@ -66,6 +66,19 @@ def test_checkpoint_and_tail_equal_the_whole(number: int, tape: list[Frame], vie
         np.testing.assert_array_equal(tail[-1].columns[name], values, err_msg=name)
 
 
+@settings(max_examples=6, suppress_health_check=[HealthCheck.function_scoped_fixture], deadline=None)
+@given(cut=st.integers(30, 1_000))
+def test_a_checkpoint_between_ticks_keeps_what_has_not_left_yet(
+    cut: int, tape: list[Frame], views: list[View]
+) -> None:
+    first, second = Machine(VENUES), Machine(VENUES)
+    begun = views_of(tape[:cut], first)
+    load(second, dict(save(first)))
+    tail = views_of(tape[cut:], second)
+    assert [v.digest for v in tail] == [v.digest for v in views[len(begun) :]]
+    assert tail[0].events == views[len(begun)].events
+
+
 def test_a_catalogue_told_again_after_a_checkpoint_changes_nothing(tape: list[Frame]) -> None:
     first, second = Machine(VENUES), Machine(VENUES)
     views_of(tape[:500], first)

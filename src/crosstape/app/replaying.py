@@ -121,11 +121,12 @@ def _asked() -> list[tuple[str, str, Request]]:
     return found
 
 
-def restore(folder: Path, machine: Machine, now: int) -> int:
+def restore(folder: Path, machine: Machine, now: int, publish: Callable[[View], None]) -> int:
     """Newest checkpoint plus the frames since, or the whole tape while it is too young to have one.
 
     Returns the next frame's seq. What ended more than a day ago, or was saved by a crosstape that means other
-    things by its figures, is not continued: the machine stays as it was.
+    things by its figures, is not continued: the machine stays as it was. TapeError where the tape or its
+    checkpoint is damaged; the machine is then of no use.
     """
     following = next_seq(folder)
     if following == 0:
@@ -139,10 +140,6 @@ def restore(folder: Path, machine: Machine, now: int) -> int:
     if now - since > DAY_NS or (newest is None and start > 0):
         return following
     if newest is not None:
-        try:
-            load(machine, sections)
-        except TapeError:
-            return following
-    for frame in play(folder, start_seq=start):
-        machine.step(frame)
+        load(machine, sections)
+    replay(play(folder, start_seq=start), machine, publish)
     return following

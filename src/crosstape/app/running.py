@@ -3,11 +3,15 @@
 from __future__ import annotations
 
 import asyncio
+import fcntl
 import secrets
 import time
 from collections.abc import Callable, Sequence
+from pathlib import Path
+from typing import IO
 
 import msgspec
+import structlog
 
 from crosstape import __version__
 from crosstape.app.replaying import restore
@@ -20,9 +24,11 @@ from crosstape.engine.view import View
 from crosstape.feeds.clock import WallClock, beat
 from crosstape.feeds.intake import BoundedIntake
 from crosstape.live.pump import Outlets, Pump
+from crosstape.model.errors import ConfigError, TapeError
 from crosstape.model.frame import CONFIG, Kind
 from crosstape.model.ports import Clock
 from crosstape.tape.layout import Limits, Origin
+from crosstape.tape.reader import next_seq
 from crosstape.tape.writer import TapeWriter
 from crosstape.wire.venue import Venue
 
@@ -54,7 +60,7 @@ class Live:
         # aiohttp and picows: only who goes live pays for them.
         from crosstape.feeds.supervisor import Feeds
 
-        self.config = config
+        self.config, self.venues = config, tuple(venues)
         self.clock: Clock = clock or WallClock()
         self.started = self.clock.now()
         feeds = config.feeds
@@ -62,14 +68,25 @@ class Live:
         self.feeds = Feeds(venues, self.intake, self.clock, feeds, seed=secrets.randbits(32))
         self.machine = Machine(venues)
         self.recorder: TapeWriter | None = None
+        self._lock: IO[str] | None = None
 
-    def open(self, settings: EngineSettings) -> None:
-        """Restore what the tape holds, begin to record, and put the frames that say so."""
+    def open(self, settings: EngineSettings, publish: Callable[[View], None] = lambda view: None) -> None:
+        """Restore what the tape holds, begin to record, and put the frames that say so.
+
+        `publish` gets the views on the way. A damaged tape is kept and not continued. ConfigError: the folder
+        cannot be had, or another crosstape records into it.
+        """
         folder, now = self.config.tape_folder, self.clock.now()
         restored = False
         if self.config.tape.record:
-            folder.mkdir(parents=True, exist_ok=True)
-            seq = restore(folder, self.machine, now)
+            self._lock = locked(folder)
+            try:
+                seq = restore(folder, self.machine, now, publish)
+            except TapeError as error:
+                structlog.get_logger("crosstape").error(
+                    "the tape is not continued; starting afresh", reason=str(error)
+                )
+                self.machine, seq = Machine(self.venues), next_seq(folder)
             restored = self.machine.seq >= 0
             self.machine.seq = seq - 1
             self.recorder = TapeWriter(folder, self._origin(settings), seq, now, _limits(self.config))
@@ -86,7 +103,9 @@ class Live:
     def pump(self, publish: Callable[[View], None], interest: Callable[[], frozenset[int]]) -> Pump:
         """The loop over this machine."""
         self.machine.take_effects()
-        self.feeds.perform(wanted(self.machine.state, self.machine.streams))
+        machine = self.machine
+        self.feeds.perform(wanted(machine.state, machine.streams))
+        self.feeds.perform(machine.planner.holes(machine.state, machine.settings, self.clock.now()))
         saver = Checkpoints(self.recorder) if self.recorder is not None and self.config.tape.checkpoints else None
         outlets = Outlets(self.feeds.perform, publish, interest, self.recorder, saver)
         return Pump(self.intake, self.machine, outlets, self.clock)
@@ -100,7 +119,34 @@ class Live:
                 group.create_task(pump.run())
         finally:
             if self.recorder is not None:
-                await asyncio.to_thread(self.recorder.close)
+                await asyncio.to_thread(finish, self.recorder, self.machine, pump, self.config.tape.checkpoints)
+            if self._lock is not None:
+                self._lock.close()
+
+
+def finish(writer: TapeWriter, machine: Machine, pump: Pump, checkpoint: bool) -> None:
+    """Close the tape; with a checkpoint at its end, so that the next start has nothing to fold."""
+    if checkpoint and pump.whole and machine.seq >= 0 and not writer.failed:
+        writer.roll(pump.seq, pump.ts)
+        sink = writer.begin_checkpoint(pump.seq, pump.ts)
+        for name, payload in save(machine):
+            if not sink.write(name, payload):
+                time.sleep(0.02)
+        sink.commit()
+    writer.close()
+
+
+def locked(folder: Path) -> IO[str]:
+    """The folder, made if need be, for us alone until the answer is closed; ConfigError where that cannot be."""
+    try:
+        folder.mkdir(parents=True, exist_ok=True)
+        lock = (folder / ".lock").open("w")
+        fcntl.flock(lock, fcntl.LOCK_EX | fcntl.LOCK_NB)
+    except BlockingIOError as error:
+        raise ConfigError(f"tape.folder: another crosstape records into {folder}") from error
+    except OSError as error:
+        raise ConfigError(f"tape.folder: cannot record into {folder}: {error.strerror}") from error
+    return lock
 
 
 def _limits(config: Config) -> Limits:

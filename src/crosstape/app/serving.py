@@ -42,7 +42,9 @@ async def serve_live(
 ) -> None:
     """Run until SIGINT or SIGTERM. With `once`: end as soon as data flows, Unreachable if none does."""
     live, hub = Live(config, venues), Hub()
-    live.open(settings)
+    if config.tape.record and any(config.tape_folder.glob("*.tape")):
+        say(f"restoring from the tape in {config.tape_folder} …")
+    live.open(settings, hub.publish)
     pump = live.pump(hub.publish, hub.interest)
     vitals = Vitals(live, pump)
     ledger = _ledger(config)

@@ -1,4 +1,4 @@
-"""A checkpoint: the whole machine as named sections of bytes, taken right after a TICK, and back again."""
+"""A checkpoint: the whole machine as named sections of bytes, taken between two frames, and back again."""
 
 from __future__ import annotations
 
@@ -15,7 +15,7 @@ from crosstape.engine.digest import Digest
 from crosstape.engine.machine import Machine
 from crosstape.engine.settings import EngineSettings
 from crosstape.model.errors import TapeError
-from crosstape.model.event import BookDelta
+from crosstape.model.event import AnyEvent, BookDelta
 from crosstape.model.instrument import Instrument, fold_of
 from crosstape.state.bars import Bars
 from crosstape.state.book import Book
@@ -24,7 +24,7 @@ from crosstape.state.source import Source
 from crosstape.state.state import FLAGS, State
 from crosstape.wire.venue import BookRule, Decoder
 
-VERSION = 6
+VERSION = 7
 PART_BYTES = 4 << 20
 # Bumped by whoever changes what a column or a figure means: a checkpoint made before then must not be continued.
 ARRAYS = ("now", "depth", *(name for name, _ in FLAGS))
@@ -58,6 +58,7 @@ class Rest(msgspec.Struct):
     identity: dict[int, Membership]
     leadlag: tuple[list[tuple[int, int]], list[int], int, dict[int, float], dict[int, float]]
     rings: list[tuple[int, int]]
+    events: list[tuple[int, AnyEvent]]
     known_version: int
     by_asset: list[str]
     on_rows: list[str]
@@ -123,7 +124,7 @@ def _rest(machine: Machine) -> Rest:
         [(b.minute, b.before, b.longer, b.closed) for b in state.bars], state.identity.of,
         (state.leadlag.pairs, state.leadlag.rows, state.leadlag.pos, state.leadlag.lags, state.leadlag.errors),
         [(ring.pos, ring.filled) for ring in state.rings.all],
-        viewer.known.version if viewer.known is not None else -1,
+        state.events, viewer.known.version if viewer.known is not None else -1,
         list(viewer.crossing.by_asset) if viewer.crossing is not None else [],
         list(viewer.crossing.on_rows) if viewer.crossing is not None else [],
         list(viewer.values), list(viewer.rankings),
@@ -180,6 +181,7 @@ def _load_state(state: State, rest: Rest) -> None:
     state.cells = [[float(x) for x in cell] for cell in state.cells]
     state.books = [None if parts is None else _book(parts) for parts in rest.books]
     state.identity.of = rest.identity
+    state.events = rest.events
     state.bars = [_bars(parts) for parts in rest.bars]
 
 

@@ -64,6 +64,11 @@ class Planner:
                 effects += self._backfill(state, settings.backfill_hours, row, ts)
         return effects
 
+    def holes(self, state: State, settings: EngineSettings, ts: int) -> list[Effect]:
+        """After a restart: the candles of every tier A row, which the time in between may have holes in."""
+        rows = [row for row, tier in enumerate(state.table.tiers) if tier == "A"]
+        return [effect for row in rows for effect in self._backfill(state, settings.backfill_hours, row, ts)]
+
     def _backfill(self, state: State, hours: float, row: int, ts: int) -> list[Effect]:
         instrument = state.table.instruments[row]
         if instrument is None or hours <= 0 or instrument.market not in self.backfilled:

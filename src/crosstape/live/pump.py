@@ -56,7 +56,10 @@ class Outlets:
 
 
 class Pump:
-    """Runs until cancelled. A frame is on its way to the tape before it is folded; frames are never dropped."""
+    """Runs until cancelled. A frame is on its way to the tape before it is folded; frames are never dropped.
+
+    whole   everything that was given to the tape is folded: the machine may be saved
+    """
 
     def __init__(self, intake: Source, machine: Machine, outlets: Outlets, clock: Clock) -> None:
         self.intake, self.machine, self.outlets, self.clock = intake, machine, outlets, clock
@@ -64,17 +67,20 @@ class Pump:
         self.seq = machine.seq + 1
         self.ts = machine.state.ts
         self.view: View | None = None
+        self.whole = True
 
     async def run(self) -> None:
         """The loop. It gives way to everything else after every slice."""
         while True:
             await self.intake.wait()
+            self.whole = False
             frames = self._ordered(self.intake.take(BATCH))
             for portion in until_ticks(frames):
                 # A checkpoint after a TICK begins a segment: nothing behind it may be on the tape by then.
                 if self.outlets.recorder is not None:
                     self.outlets.recorder.append(portion)
                 await self._fold(portion)
+            self.whole = True
             self.timing.frames += len(frames)
             self.timing.applied.add((self.clock.now() - frames[0].ts_recv) * 1e-9)
             await asyncio.sleep(0)
