@@ -7,9 +7,10 @@ import os
 import tomllib
 from collections.abc import Mapping
 from pathlib import Path
-from typing import Any, get_args, get_origin, get_type_hints
+from typing import Annotated, Any, Literal, get_args, get_origin, get_type_hints
 
 import msgspec
+from msgspec import Meta
 
 from crosstape.api.settings import ApiSettings
 from crosstape.engine.settings import EngineSettings
@@ -37,10 +38,10 @@ class TapeSettings(msgspec.Struct, frozen=True):
 
     record: bool = True
     folder: str = ""
-    retention_gb: float = 20.0
-    segment_minutes: float = 5.0
-    segment_mb: int = 256
-    segment_frames: int = 2_000_000
+    retention_gb: Annotated[float, Meta(gt=0)] = 20.0
+    segment_minutes: Annotated[float, Meta(gt=0)] = 5.0
+    segment_mb: Annotated[int, Meta(gt=0)] = 256
+    segment_frames: Annotated[int, Meta(gt=0)] = 2_000_000
     checkpoints: bool = True
 
 
@@ -55,8 +56,8 @@ class DemoSettings(msgspec.Struct, frozen=True):
 
     venues: tuple[str, ...] = ("bybit", "binance", "okx", "hyperliquid")
     seed: int = 7
-    assets: int = 200
-    rate: float = 3_000.0
+    assets: Annotated[int, Meta(ge=10, le=2000)] = 200
+    rate: Annotated[float, Meta(gt=0)] = 3_000.0
 
 
 class VenueSettings(msgspec.Struct, frozen=True):
@@ -94,7 +95,7 @@ class Config(msgspec.Struct, frozen=True):
     """
 
     data: str = "~/.local/share/crosstape"
-    log_level: str = "info"
+    log_level: Literal["debug", "info", "warning", "error"] = "info"
     log_json: bool = False
     engine: EngineSettings = EngineSettings()
     feeds: FeedSettings = FeedSettings()

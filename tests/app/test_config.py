@@ -66,6 +66,34 @@ def test_bad_keys_say_which(tmp_path: Path, text: str, message: str) -> None:
         load(write(tmp_path, text), {})
 
 
+@pytest.mark.parametrize(
+    ("text", "message"),
+    [
+        ("[api]\nport = 99999\n", r"api\.port: expected int <= 65535"),
+        ("[engine.universe]\ntop = -4\n", r"engine\.universe\.top: expected int >= 0"),
+        ("[engine]\nmode = 'banana'\n", r"engine\.mode: invalid enum value 'banana'"),
+        ("[tape]\nsegment_minutes = 0\n", r"tape\.segment_minutes: expected float > 0"),
+        ("log_level = 'loud'\n", r"log_level: invalid enum value 'loud'"),
+    ],
+)
+def test_values_out_of_range_say_what_is_allowed(tmp_path: Path, text: str, message: str) -> None:
+    with pytest.raises(ConfigError, match=message):
+        load(write(tmp_path, text), {})
+
+
+def test_names_of_nothing_are_refused(tmp_path: Path) -> None:
+    for text in (
+        "[engine]\nprimary = ['nope']\n",
+        "[engine.markets.nope]\ntop = 1\n",
+        "[engine.fees.nope]\ntaker_bps = 1\n",
+    ):
+        with pytest.raises(ConfigError, match="'nope' is not known; allowed: "):
+            venues_of(load(write(tmp_path, text), {}))
+    own = load(write(tmp_path, "[engine.fees.bybit-linear]\ntaker_bps = 3\n"), {})
+    assert own.engine.fees["bybit-linear"].taker_bps == 3.0
+    venues_of(own)
+
+
 def test_a_named_file_must_exist(tmp_path: Path) -> None:
     with pytest.raises(ConfigError, match="no configuration file"):
         load(tmp_path / "none.toml", {})

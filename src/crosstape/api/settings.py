@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from ipaddress import ip_address
-from typing import Literal
+from typing import Annotated, Literal
 
 import msgspec
 
@@ -30,7 +30,7 @@ class ApiSettings(msgspec.Struct, frozen=True, forbid_unknown_fields=True):
     """
 
     host: str = "127.0.0.1"
-    port: int = 8317
+    port: Annotated[int, msgspec.Meta(ge=0, le=65_535)] = 8317
     mode: Literal["", "replay"] = ""
     cors_origins: tuple[str, ...] = ()
     allowed_hosts: tuple[str, ...] = ()

@@ -43,6 +43,15 @@ def venues_of(config: Config) -> tuple[Venue, ...]:
     for name in config.venues:
         if name not in known:
             raise ConfigError(f"venues.{name}: no such venue; allowed: {', '.join(known)}")
+    markets = sorted({stream.market for venue in VENUES for stream in venue.streams})
+    for key, names, allowed in (
+        ("engine.markets", config.engine.markets, markets),
+        ("engine.fees", config.engine.fees, markets),
+        ("engine.primary", config.engine.primary, known),
+    ):
+        for name in names:
+            if name not in allowed:
+                raise ConfigError(f"{key}: {name!r} is not known; allowed: {', '.join(allowed)}")
     chosen = []
     for venue in VENUES:
         settings = config.venues.get(venue.id)

@@ -2,17 +2,19 @@
 
 from __future__ import annotations
 
+from typing import Annotated
+
 import msgspec
 
 
 class Fee(msgspec.Struct, frozen=True):
     """Maker and taker fee, bps of notional; `source` = where the figure is from."""
 
-    market: str
-    tier: str
-    maker_bps: float
-    taker_bps: float
-    source: str
+    market: str = ""
+    tier: str = "own"
+    maker_bps: Annotated[float, msgspec.Meta(ge=-100, le=1000)] = 0.0
+    taker_bps: Annotated[float, msgspec.Meta(ge=-100, le=1000)] = 0.0
+    source: str = "configuration"
 
 
 _PUBLISHED = "the venue's published schedule as known in 2025, entry tier without discounts; check your own"

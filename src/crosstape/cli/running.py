@@ -13,7 +13,7 @@ import click
 
 LISTEN = (
     click.option("--host", default=None, help="Address to listen on (beyond loopback an API key is required)."),
-    click.option("--port", type=int, default=None, help="Port; 0 = any free one."),
+    click.option("--port", type=click.IntRange(0, 65_535), default=None, help="Port; 0 = any free one."),
     click.option("--data", type=click.Path(path_type=Path), default=None, help="Data folder."),
     click.option("--no-tape", is_flag=True, help="Do not record."),
 )
@@ -41,7 +41,7 @@ def up(context: click.Context, /, once: bool, **changes: Any) -> None:
 @click.command()
 @_listening
 @click.option("--assets", type=click.IntRange(10, 2000), default=None, help="Assets in the simulated world.")
-@click.option("--rate", type=float, default=None, help="Messages a second it aims at.")
+@click.option("--rate", type=click.FloatRange(min=1), default=None, help="Messages a second it aims at.")
 @click.option("--seed", type=int, default=None, help="Same seed, same world.")
 @click.pass_context
 def demo(

@@ -200,7 +200,8 @@ def show(context: click.Context) -> None:
 @click.pass_context
 def check(context: click.Context) -> None:
     """Exit 0 when the configuration is good, 2 with the key that is not."""
+    from crosstape.app.known import venues_of
     from crosstape.config import load
 
-    load(context.find_root().obj)
+    venues_of(load(context.find_root().obj))
     click.echo("good")

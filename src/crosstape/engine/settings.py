@@ -2,7 +2,10 @@
 
 from __future__ import annotations
 
+from typing import Annotated, Literal
+
 import msgspec
+from msgspec import Meta
 
 from crosstape.arb.fees import Fee
 from crosstape.model.errors import ConfigError
@@ -21,11 +24,11 @@ class Universe(msgspec.Struct, frozen=True, forbid_unknown_fields=True):
     """
 
     enabled: bool = True
-    top: int = 50
-    deep: int = 50
+    top: Annotated[int, Meta(ge=0)] = 50
+    deep: Annotated[int, Meta(ge=0)] = 50
     symbols: tuple[str, ...] = ()
     exclude_symbols: tuple[str, ...] = ()
-    min_24h_volume: float = 1_000_000.0
+    min_24h_volume: Annotated[float, Meta(ge=0)] = 1_000_000.0
     preferred_quote_currencies: tuple[str, ...] = ("USDT", "USDC", "BTC", "USD")
 
 
@@ -38,12 +41,12 @@ class EngineSettings(msgspec.Struct, frozen=True, forbid_unknown_fields=True):
     backfill_hours   of one-minute candles asked for once for every tier A instrument; 0 = none
     """
 
-    mode: str = "live"
+    mode: Literal["live", "simulated"] = "live"
     universe: Universe = Universe()
     markets: dict[str, Universe] = {}
     primary: tuple[str, ...] = ("bybit", "binance", "okx", "hyperliquid")
     fees: dict[str, Fee] = {}
-    backfill_hours: float = 4.0
+    backfill_hours: Annotated[float, Meta(ge=0, le=168)] = 4.0
 
     def of(self, market: str) -> Universe:
         """The market's own universe, or the default."""
