@@ -9,6 +9,7 @@ import subprocess
 import sys
 from pathlib import Path
 
+import numpy as np
 import pytest
 
 from crosstape.tape.layout import Limits, Origin
@@ -53,6 +54,14 @@ def test_replay_twice_gives_one_digest(folder: Path) -> None:
     assert "gainers_24h" in done.stdout
     assert "bybit-linear/0" in done.stdout
     assert digest(done) == digest(crosstape("replay", folder))
+
+
+def test_the_digest_does_not_depend_on_the_processor(folder: Path) -> None:
+    found = np.show_config(mode="dicts")["SIMD Extensions"].get("found", [])
+    if not found:
+        pytest.skip("this numpy has no faster code for this processor that could be switched off")
+    plain = crosstape("replay", folder, NPY_DISABLE_CPU_FEATURES=" ".join(found))
+    assert digest(plain) == digest(crosstape("replay", folder))
 
 
 def test_splice_of_one_tape_keeps_its_digest(folder: Path, tmp_path: Path) -> None:
