@@ -68,7 +68,7 @@ def restart() -> dict[str, float]:
         loading = time.perf_counter() - began
         machine = Machine(VENUES)
         began = time.perf_counter()
-        restore(folder, machine, last)
+        restore(folder, machine, last, lambda view: None)
         ready = time.perf_counter() - began
         assert machine.viewer.number > 0
         size, rate = newest.stat().st_size / 1e6, tail / (MIX.seconds * TIMES)
