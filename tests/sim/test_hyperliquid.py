@@ -345,6 +345,7 @@ async def test_the_venues_own_client() -> None:
             simulation.venues["hyperliquid"].faults = (lambda conn, payload: (Close(1001, "bye"),),)
             await asyncio.to_thread(info.ws_manager.join, 10)
             await asyncio.to_thread(info.disconnect_websocket)
+            info.session.close()
     meta, contexts = found["contexts"]
     assert [coin["name"] for coin in meta["universe"]][:3] == ["BTC", "ETH", "MATIC"]
     assert len(meta["universe"]) == len(contexts)
