@@ -1,0 +1,22 @@
+"""A time in which a row's trades did not reach us."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+
+
+@dataclass(slots=True)
+class Hole:
+    """since, until   the venue's time of the last trade before it and of the first one behind it, ns; 0 = none yet
+    closed, opened   our time at which the stream went and came back
+    asked_ts    when its trades were asked for, 0 = not yet; found: how many came
+    candles   whether its minutes were asked for as well
+    """
+
+    since: int
+    closed: int
+    opened: int
+    until: int = 0
+    asked_ts: int = 0
+    found: int = 0
+    candles: bool = False
