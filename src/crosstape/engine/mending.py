@@ -13,8 +13,9 @@ from crosstape.wire.venue import Decoded, Stream, Venue
 
 SECOND_NS = 1_000_000_000
 MINUTE_NS = 60 * SECOND_NS
-# Time for the first trade behind the hole to come, so that it is known where the hole ends.
-FIRST_NS = 2 * SECOND_NS
+# Time for the first trade behind the hole to be on their REST too, and how long to wait for it.
+SETTLED_NS = 2 * SECOND_NS
+QUIET_NS = 15 * SECOND_NS
 # A venue's candle is final a little after its minute.
 FINAL_NS = 5 * SECOND_NS
 GIVEN_UP_NS = 180 * SECOND_NS
@@ -29,7 +30,8 @@ def begin(state: State, source: Source, stream: Stream | None, ts: int) -> None:
         if last:
             known = state.holes.get(row)
             since, closed = (known.since, known.closed) if known is not None else (last, source.closed_ts)
-            state.holes[row] = Hole(since, closed, ts)
+            ids = known.known if known is not None else set()
+            state.holes[row] = Hole(since, closed, ts, known=ids | state.seen[row].young | state.seen[row].old)
 
 
 def go_on(state: State, streams: Mapping[str, Stream], venues: Mapping[str, Venue], ts: int) -> None:
@@ -41,7 +43,7 @@ def go_on(state: State, streams: Mapping[str, Stream], venues: Mapping[str, Venu
         over = hole.candles and ts - hole.asked_ts > GIVEN_UP_NS
         if instrument is None or ask is None or over or state.table.gone_ts[row]:
             del state.holes[row]
-        elif not hole.asked_ts and ts - hole.opened > FIRST_NS:
+        elif not hole.asked_ts and ts - hole.opened > (SETTLED_NS if hole.until else QUIET_NS):
             hole.asked_ts = ts
             request = ask(instrument, hole.since, hole.until or ts)
             state.effects.append(Fetch(f"{instrument.market}/trades", request))

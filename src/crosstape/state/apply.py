@@ -80,12 +80,12 @@ def apply(state: State, source: Source, events: Any, ts: int) -> list[int]:
             row = rows.get(event.symbol)
             if row is None:
                 row = _adopt(state, source, event.symbol)
-            if event.id and state.seen[row].again(event.id, ts, event.ts_event):
-                source.duplicates += source.streams
-            elif source.streams:
-                trade(state, row, event, ts)
-            else:
+            if not source.streams:
                 mend(state, row, event, ts)
+            elif event.id and state.seen[row].again(event.id, ts, event.ts_event):
+                source.duplicates += 1
+            else:
+                trade(state, row, event, ts)
             continue
         change = _APPLY.get(kind)
         if change is None:

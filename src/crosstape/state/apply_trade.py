@@ -16,6 +16,7 @@ from crosstape.state.fields import (
     TRADED,
     TRADES,
 )
+from crosstape.state.hole import Hole
 from crosstape.state.state import State
 
 BUY = Side.BUY
@@ -53,15 +54,26 @@ def trade(state: State, row: int, event: Trade, ts: int) -> None:
         state.late_trades += 1
     elif not known:
         state.open_bars.add(row)
-    if state.holes and (hole := state.holes.get(row)) is not None and not hole.until:
-        hole.until = ts_event
+    if state.holes and (hole := state.holes.get(row)) is not None:
+        _reach(hole, event)
+
+
+def _reach(hole: Hole, event: Trade) -> None:
+    """A trade behind the hole: the first one says where it ends."""
+    if not hole.until:
+        hole.until = event.ts_event
+        # What was asked for before may lack what came between the answer and this trade.
+        hole.asked_ts = 0
+    if event.ts_event <= hole.until:
+        hole.known.add(event.id)
 
 
 def mend(state: State, row: int, event: Trade, ts: int) -> None:
     """A trade over REST: if it fell into the row's hole it is put where it belongs in the past, else left."""
     hole = state.holes.get(row)
-    if hole is None or not hole.since <= event.ts_event <= (hole.until or ts):
+    if hole is None or event.id in hole.known or not hole.since <= event.ts_event <= (hole.until or ts):
         return
+    hole.known.add(event.id)
     fold = state.table.folds[row]
     price, size = event.price, event.size
     if fold is not None:
