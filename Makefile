@@ -26,7 +26,7 @@ check: $(VENV)/dev.stamp ## run every gate: style, types, layers, house, docs
 	@scripts/check $(ARGS)
 
 fmt: $(VENV)/dev.stamp ## format, fix what can be fixed, write the generated docs
-	@$(BIN)/ruff check --quiet --fix-only . ; $(BIN)/ruff format --quiet . ; $(BIN)/python scripts/docs
+	@$(BIN)/ruff check --quiet --fix-only . ; $(BIN)/ruff format --quiet . ; $(BIN)/python scripts/docs ; $(BIN)/python scripts/dashboards
 
 clean: ## remove .venv and every cache
 	@rm -rf $(VENV) .mypy_cache .ruff_cache .pytest_cache .hypothesis .import_linter_cache build dist

@@ -12,6 +12,7 @@ from crosstape.api.hub import Hub
 from crosstape.api.lookup import Lookup
 from crosstape.api.ports import Ledger, Operations, OperationsStatus, Role
 from crosstape.api.query import Formatted, Query
+from crosstape.api.requests import Requests
 from crosstape.api.settings import ApiSettings
 from crosstape.api.tables import Record, to_csv, to_json
 from crosstape.engine.view import View
@@ -71,6 +72,7 @@ class Context(msgspec.Struct, frozen=True):
     ledger: Ledger | None
     version: str
     traffic: Traffic
+    requests: Requests = msgspec.field(default_factory=Requests)
 
     @property
     def view(self) -> View:

@@ -9,7 +9,7 @@ from crosstape.api.channels import Channels
 from crosstape.api.context import Context
 from crosstape.api.errors import ApiError
 from crosstape.api.keys import Keys, check_host, origin_allowed
-from crosstape.api.routes import ROUTES
+from crosstape.api.routes import ROUTES, pattern_of
 
 Scope = MutableMapping[str, Any]
 Receive = Callable[[], Awaitable[Any]]
@@ -33,7 +33,7 @@ class Gate:
 
     def __init__(self, rest: Asgi, sockets: Asgi, keys: Keys, context: Context, channels: Channels) -> None:
         self._rest, self._sockets, self._keys, self._channels = rest, sockets, keys, channels
-        self._hub, self._settings = context.hub, context.settings
+        self._hub, self._settings, self._requests = context.hub, context.settings, context.requests
         self._plain = list(SECURITY)
         self._origins = frozenset(origin.encode() for origin in context.settings.cors_origins)
 
@@ -44,7 +44,7 @@ class Gate:
     async def __call__(self, scope: Scope, receive: Receive, send: Send) -> None:
         """One connection."""
         if scope["type"] == "http":
-            await self._http(scope, receive, send)
+            await self._requests.timed(self._http, pattern_of(scope["path"]), scope, receive, send)
         elif scope["type"] == "websocket":
             await self._sockets(scope, receive, send)
         else:

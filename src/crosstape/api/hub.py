@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import asyncio
-from collections import deque
+from collections import Counter, deque
 from collections.abc import Callable, Iterable
 
 from crosstape.api.candles import Candles
@@ -35,6 +35,7 @@ class Hub:
         self.series = Series()
         self.liquidations: deque[Forced] = deque(maxlen=LIQUIDATIONS)
         self.continuity: deque[Broken] = deque(maxlen=CONTINUITY)
+        self.said: Counter[tuple[str, str]] = Counter()
         self.answers: dict[tuple[bytes, bytes], tuple[bytes, bytes]] = {}
         self._answers_bytes = 0
         self._views: deque[View] = deque(maxlen=RECENT_VIEWS)
@@ -103,6 +104,7 @@ class Hub:
             elif type(event) is Liquidation:
                 self.liquidations.append(Forced(ids[row], row, event))
             elif type(event) is Continuity:
+                self.said[event.source, event.what] += 1
                 self.continuity.append(Broken(ids[row] if row >= 0 else "", row, event))
         self.trades.extend(trades)
 

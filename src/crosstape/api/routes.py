@@ -7,7 +7,7 @@ from typing import Any
 
 import msgspec
 
-from crosstape.api import routes_across, routes_events, routes_markets, routes_system
+from crosstape.api import metrics, routes_across, routes_events, routes_markets, routes_system
 from crosstape.api.context import Answer, Ask, Context
 from crosstape.api.ports import Role
 from crosstape.api.query import (
@@ -64,6 +64,7 @@ class Route(msgspec.Struct, frozen=True):
 ROUTES: tuple[Route, ...] = (
     Route("/health", routes_system.health, role=None),
     Route("/ready", routes_system.ready, role=None, also=(503,)),
+    Route("/metrics", metrics.metrics),
     Route(f"{V1}/status", routes_system.status, kept=True),
     Route(f"{V1}/venues", routes_system.venues, kept=True),
     Route(f"{V1}/columns", routes_markets.columns, Described, kept=True),
@@ -98,3 +99,18 @@ def matching(method: str, prefix: str, rest: str, known: Callable[[str], bool]) 
         if route.suffix and rest.endswith(route.suffix) and len(rest) > len(route.suffix):
             return route, rest.removesuffix(route.suffix)
     return (plain[0], rest) if plain else None
+
+
+def pattern_of(path: str) -> str:
+    """The route an address belongs to, for counting; "pages" and "other" for what is none of the table's."""
+    if path in EXACT:
+        return path
+    for route in BELOW:
+        if path.startswith(route.prefix) and path.endswith(route.suffix):
+            return route.path
+    return "pages" if path == "/" or path.startswith(("/static/", "/schema")) else "other"
+
+
+EXACT = frozenset(route.path for route in ROUTES if not route.variable)
+# Those with a suffix first: they are the narrower ones.
+BELOW = (*(r for r in ROUTES if r.variable and r.suffix), *(r for r in ROUTES if r.variable and not r.suffix))

@@ -128,7 +128,11 @@ def _unreachable(live: Live) -> str:
 async def simulated(demo: DemoSettings) -> AsyncIterator[tuple[Venue, ...]]:
     """The built-in world in a process of its own; the venues at its addresses. It ends when we do."""
     from crosstape.sim.catalogue import DIALECTS
+    from crosstape.sim.chaos.kinds import BY_NAME
+    from crosstape.sim.chaos.language import parse
 
+    for fault in demo.faults:
+        parse(fault, BY_NAME)
     spoken = {dialect.name for dialect in DIALECTS}
     names = [venue.id for venue in all_venues() if venue.id in demo.venues and venue.id in spoken]
     if not names:
@@ -136,6 +140,7 @@ async def simulated(demo: DemoSettings) -> AsyncIterator[tuple[Venue, ...]]:
     command = [sys.executable, "-m", "crosstape.sim", "--parent", "--seed", str(demo.seed)]
     command += ["--venue", ",".join(names)]
     command += ["--assets", str(demo.assets), "--rate", str(demo.rate)]
+    command += [f"--fault={fault}" for fault in demo.faults]
     process = await asyncio.create_subprocess_exec(
         *command, stdin=asyncio.subprocess.PIPE, stdout=asyncio.subprocess.PIPE
     )
