@@ -10,7 +10,7 @@ import msgspec
 from crosstape.api.errors import ApiError, unknown
 from crosstape.api.hub import Hub
 from crosstape.api.lookup import Lookup
-from crosstape.api.ports import Ledger, Operations, OperationsStatus, Role
+from crosstape.api.ports import Ledger, Operations, OperationsStatus, Player, Replays, Role
 from crosstape.api.query import Formatted, Query
 from crosstape.api.settings import ApiSettings
 from crosstape.api.tables import Record, to_csv, to_json
@@ -71,6 +71,8 @@ class Context(msgspec.Struct, frozen=True):
     ledger: Ledger | None
     version: str
     traffic: Traffic
+    player: Player | None = None
+    replays: Replays | None = None
 
     @property
     def view(self) -> View:

@@ -26,9 +26,12 @@ from crosstape.client.results import (
     Prefs,
     Ranked,
     Ready,
+    Replay,
     Row,
     Rows,
+    Session,
     Status,
+    Tape,
     Trade,
 )
 
@@ -219,3 +222,40 @@ def prefs() -> Request[Prefs]:
 def put_prefs(prefs: Mapping[str, Any]) -> Request[Prefs]:
     """Replace what this user's dashboard saved."""
     return _tell(Prefs, "PUT", f"{V1}/prefs", dict(prefs))
+
+
+def tapes() -> Request[Rows[Tape]]:
+    """What is recorded there and can be replayed."""
+    return _ask(Rows[Tape], f"{V1}/tapes")
+
+
+def replay() -> Request[Replay]:
+    """Where a replay is; Refused (409) by a server that is none."""
+    return _ask(Replay, f"{V1}/replay")
+
+
+def control(op: str, at: float | str | None = None, speed: float | None = None) -> Request[Replay]:
+    """Move a replay: op = play, pause, seek (to `at`: ms, or ISO 8601), step, speed."""
+    given = {"op": op, "at": at, "speed": speed}
+    told = {name: value for name, value in given.items() if value is not None}
+    return _tell(Replay, "POST", f"{V1}/replay", told)
+
+
+def replays() -> Request[Rows[Session]]:
+    """The replays that run."""
+    return _ask(Rows[Session], f"{V1}/replays")
+
+
+def open_replay(tape: str, at: float | str | None = None) -> Request[Session]:
+    """Replay a tape from a moment on; a client of it: Client(url + session.base)."""
+    return _tell(Session, "POST", f"{V1}/replays", {"tape": tape} | ({"at": at} if at is not None else {}))
+
+
+def one_replay(replay: str) -> Request[Session]:
+    """One replay that runs."""
+    return _ask(Session, f"{V1}/replays/{{replay}}", name=replay)
+
+
+def end_replay(replay: str) -> Request[Session]:
+    """End a replay."""
+    return _tell(Session, "DELETE", f"{V1}/replays/{{replay}}", name=replay)

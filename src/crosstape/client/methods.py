@@ -65,6 +65,13 @@ class Methods:
     liquidations = Method(of.liquidations)
     prefs = Method(of.prefs)
     put_prefs = Method(of.put_prefs)
+    tapes = Method(of.tapes)
+    replay = Method(of.replay)
+    control = Method(of.control)
+    replays = Method(of.replays)
+    open_replay = Method(of.open_replay)
+    one_replay = Method(of.one_replay)
+    end_replay = Method(of.end_replay)
 
 
 class Awaited(Methods):

@@ -233,3 +233,41 @@ class Prefs(msgspec.Struct, frozen=True):
     """What a user's dashboard saved."""
 
     prefs: Row = {}
+
+
+class Replay(Answer, frozen=True, rename={"start": "from", "end": "to"}):
+    """Where a replay is. Times ms; state: seeking playing paused ended failed; progress 0 … 1 of a seek."""
+
+    at: float = 0.0
+    start: float = 0.0
+    end: float = 0.0
+    speed: float = 1.0
+    progress: float = 1.0
+    state: str = ""
+    error: str = ""
+
+
+class Tape(msgspec.Struct, frozen=True, rename={"start": "from", "end": "to"}):
+    """A tape that can be replayed. Times ms; state: recording sound torn damaged."""
+
+    name: str
+    start: float
+    end: float
+    frames: int
+    bytes: int
+    segments: int
+    checkpoints: int
+    markets: tuple[str, ...]
+    sources: tuple[str, ...]
+    state: str
+    problem: str = ""
+
+
+class Session(Answer, frozen=True):
+    """A replay that runs; its API is below `base`."""
+
+    id: str = ""
+    base: str = ""
+    tape: str = ""
+    running_s: float = 0.0
+    idle_s: float = 0.0
