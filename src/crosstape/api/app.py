@@ -10,7 +10,8 @@ from crosstape.api.gate import Gate
 from crosstape.api.hub import Hub
 from crosstape.api.keys import Keys
 from crosstape.api.pages import own_version
-from crosstape.api.ports import Ledger, Operations
+from crosstape.api.ports import Ledger, Operations, Player, Replays
+from crosstape.api.proxy import Proxy
 from crosstape.api.settings import ApiSettings
 from crosstape.api.socket import Sockets
 from crosstape.model.errors import ConfigError
@@ -23,8 +24,12 @@ def create_app(
     venues: Sequence[Venue] = (),
     ledger: Ledger | None = None,
     settings: ApiSettings | None = None,
+    player: Player | None = None,
+    replays: Replays | None = None,
 ) -> Gate:
     """The ASGI application; `run` is the task behind its WebSocket topics.
+
+    With `player` it serves a replay that can be moved in time, with `replays` it starts such servers.
 
     ConfigError when keys are required and nobody keeps any.
     """
@@ -33,6 +38,8 @@ def create_app(
     settings = settings if settings is not None else ApiSettings()
     if settings.key_required and ledger is None:
         raise ConfigError(f"api: listening on {settings.host} requires keys, and there is no ledger to keep them")
-    context = Context(hub, settings, operations, tuple(venues), ledger, own_version(), Traffic())
+    context = Context(hub, settings, operations, tuple(venues), ledger, own_version(), Traffic(),
+                      player, replays)  # fmt: skip
     channels, keys = Channels(context), Keys(ledger, settings)
-    return Gate(litestar(context), Sockets(context, channels, keys), keys, context, channels)
+    proxy = Proxy(replays, keys, settings)
+    return Gate(litestar(context), Sockets(context, channels, keys), keys, context, channels, proxy)
