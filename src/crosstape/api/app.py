@@ -13,6 +13,7 @@ from crosstape.api.pages import own_version
 from crosstape.api.ports import Ledger, Operations
 from crosstape.api.settings import ApiSettings
 from crosstape.api.socket import Sockets
+from crosstape.api.web import Web
 from crosstape.model.errors import ConfigError
 from crosstape.wire.venue import Venue
 
@@ -23,8 +24,9 @@ def create_app(
     venues: Sequence[Venue] = (),
     ledger: Ledger | None = None,
     settings: ApiSettings | None = None,
+    web: Web | None = None,
 ) -> Gate:
-    """The ASGI application; `run` is the task behind its WebSocket topics.
+    """The ASGI application; `run` is the task behind its WebSocket topics; `web` the dashboard, as built.
 
     ConfigError when keys are required and nobody keeps any.
     """
@@ -35,4 +37,4 @@ def create_app(
         raise ConfigError(f"api: listening on {settings.host} requires keys, and there is no ledger to keep them")
     context = Context(hub, settings, operations, tuple(venues), ledger, own_version(), Traffic())
     channels, keys = Channels(context), Keys(ledger, settings)
-    return Gate(litestar(context), Sockets(context, channels, keys), keys, context, channels)
+    return Gate(litestar(context), Sockets(context, channels, keys), keys, context, channels, web or Web())

@@ -7,10 +7,11 @@ import numpy as np
 
 from crosstape.api.context import Answer, Ask, Context
 from crosstape.api.errors import unknown
-from crosstape.api.query import Described, Filtered, Listed, OfAssets, OneAsset, Query, Ranked, flags
+from crosstape.api.query import PAGE, Described, Filtered, Listed, OfAssets, OneAsset, Query, Ranked, flags
 from crosstape.api.routes_across import of_asset
 from crosstape.api.tables import (
     DEFAULT_FIELDS,
+    FILTERS,
     Picked,
     Record,
     chosen,
@@ -116,6 +117,11 @@ async def asset(context: Context, ask: Ask[OneAsset]) -> Answer:
     return context.table(ask.query, found, (*HEAD, *fields, "why"), **head)
 
 
+async def filters(context: Context, ask: Ask[Query]) -> Answer:
+    """The words that filters take: markets, venues, kinds, quote currencies, tiers of what is listed."""
+    return context.json({name: context.lookup.known(name) for name in FILTERS if name != "base"})
+
+
 async def columns(context: Context, ask: Ask[Described]) -> Answer:
     """Every column: unit, window, how often it is computed, and its definition. Quality flags too."""
     words = ask.query.q.lower().split()
@@ -142,9 +148,6 @@ def _ranking(context: Context, found: Board, query: Ranked) -> Ranking:
     # Flags are checked here so that a wrong name is an error even when no row carries any.
     flags("quality_not", query.quality_not)
     return rank(found, view.columns, filtered(view, context.lookup, query), wanted)
-
-
-PAGE = ("format", "limit", "offset")
 
 
 def _page(
