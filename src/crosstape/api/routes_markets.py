@@ -58,13 +58,14 @@ async def instruments(context: Context, ask: Ask[Filtered]) -> Answer:
 
 
 async def market(context: Context, ask: Ask[Query]) -> Answer:
-    """One instrument: its record and every column."""
+    """One instrument: its record, the asset it belongs to ("" = not known yet), and every column."""
     view, row = context.view, context.row(ask.name)
     instrument = view.rows.instruments[row]
     assert instrument is not None, "the index holds listed rows only"
     columns = {name: float(values[row]) for name, values in view.columns.items()}
     record = _listing(context, row, instrument)
-    return context.json({"instrument": record, "quality": record["quality"], "columns": columns})
+    asset = view.rows.assets[row] if row < len(view.rows.assets) else ""
+    return context.json({"instrument": record, "asset": asset, "quality": record["quality"], "columns": columns})
 
 
 async def boards(context: Context, ask: Ask[Query]) -> Answer:

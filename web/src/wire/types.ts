@@ -50,6 +50,8 @@ export interface Instrument {
 
 export interface MarketAnswer extends Head {
   instrument: Instrument;
+  /** "" while it is not joined to one. */
+  asset: string;
   quality: string[];
   columns: Record<string, Num>;
 }
@@ -73,7 +75,8 @@ export interface Candle {
   volume: number;
   turnover: number;
   trades: number;
-  taker_buy_volume: number;
+  /** null: the venue's own candles may not say who took. */
+  taker_buy_volume: Num;
   quality?: string[];
 }
 
