@@ -71,6 +71,7 @@ ROUTES: tuple[Route, ...] = (
     Route(f"{V1}/status", routes_system.status, kept=True),
     Route(f"{V1}/venues", routes_system.venues, kept=True),
     Route(f"{V1}/columns", routes_markets.columns, Described, kept=True),
+    Route(f"{V1}/filters", routes_markets.filters, kept=True),
     Route(f"{V1}/instruments", routes_markets.instruments, Filtered, kept=True),
     Route(f"{V1}/markets", routes_markets.markets, Listed, kept=True),
     Route(f"{V1}/markets/{{id}}", routes_markets.market, kept=True, also=(404,)),
