@@ -35,6 +35,7 @@ class Route(msgspec.Struct, frozen=True):
     kept     its answer holds until the next view, whoever asks
     role     the least a caller needs; None = open without a key
     also     answers besides 200 and the ones every endpoint may give
+    media    of an answer that is not JSON
     """
 
     path: str
@@ -44,6 +45,7 @@ class Route(msgspec.Struct, frozen=True):
     kept: bool = False
     role: Role | None = Role.VIEWER
     also: tuple[int, ...] = ()
+    media: str = ""
 
     @property
     def prefix(self) -> str:
@@ -64,7 +66,7 @@ class Route(msgspec.Struct, frozen=True):
 ROUTES: tuple[Route, ...] = (
     Route("/health", routes_system.health, role=None),
     Route("/ready", routes_system.ready, role=None, also=(503,)),
-    Route("/metrics", metrics.metrics),
+    Route("/metrics", metrics.metrics, media="text/plain"),
     Route(f"{V1}/status", routes_system.status, kept=True),
     Route(f"{V1}/venues", routes_system.venues, kept=True),
     Route(f"{V1}/columns", routes_markets.columns, Described, kept=True),
