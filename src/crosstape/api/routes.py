@@ -36,6 +36,7 @@ class Route(msgspec.Struct, frozen=True):
     role     the least a caller needs; None = open without a key
     also     answers besides 200 and the ones every endpoint may give
     takes    what its body is decoded into
+    media    of an answer that is not JSON
     """
 
     path: str
@@ -46,6 +47,7 @@ class Route(msgspec.Struct, frozen=True):
     role: Role | None = Role.VIEWER
     also: tuple[int, ...] = ()
     takes: Any = dict[str, Any]
+    media: str = ""
 
     @property
     def prefix(self) -> str:
@@ -67,7 +69,7 @@ class Route(msgspec.Struct, frozen=True):
 ROUTES: tuple[Route, ...] = (
     Route("/health", routes_system.health, role=None),
     Route("/ready", routes_system.ready, role=None, also=(503,)),
-    Route("/metrics", metrics.metrics),
+    Route("/metrics", metrics.metrics, media="text/plain"),
     Route(f"{V1}/status", routes_system.status, kept=True),
     Route(f"{V1}/venues", routes_system.venues, kept=True),
     Route(f"{V1}/columns", routes_markets.columns, Described, kept=True),
