@@ -11,13 +11,15 @@ from crosstape.api.candles import records as candle_array
 from crosstape.api.codec import Schema, schema_of
 from crosstape.api.context import Context
 from crosstape.api.errors import ApiError, bad, one_of, unknown
+from crosstape.api.lookup import Lookup
+from crosstape.api.query import PAGE, Filtered, flags, strict
 from crosstape.api.routes_events import candle_records, forced_record, trade_record
 from crosstape.api.routes_markets import board_named
 from crosstape.api.routes_system import status_record
-from crosstape.api.tables import DEFAULT_FIELDS, Record, chosen
+from crosstape.api.tables import DEFAULT_FIELDS, Mask, Record, chosen, measured, named
 from crosstape.api.topic import Spec, Topic
 from crosstape.api.topic_events import BookTopic, EventTopic, StatusTopic
-from crosstape.api.topic_tables import Shown, TableTopic, asset_rows, board_rows, market_rows, one_row
+from crosstape.api.topic_tables import Fit, Shown, TableTopic, asset_rows, board_rows, market_rows, one_row
 from crosstape.api.trades import Forced
 from crosstape.engine.view import View
 from crosstape.metrics import COLUMNS
@@ -46,7 +48,36 @@ def topic_of(context: Context, spec: Spec) -> Topic:
         raise one_of("topic", spec.topic, TOPICS)
     if spec.encoding == "columns" and kind not in ("markets", "market", "board", "assets", "asset"):
         raise bad("encoding", f"{kind} is not a table", "json")
+    if spec.where and kind not in ("markets", "board"):
+        raise bad("where", f"{kind} takes no filter", "markets, board:{name}")
     return makers[kind](context, spec, rest)
+
+
+def _fit(context: Context, spec: Spec) -> Fit:
+    """Rows that are alive and pass the subscription's filter; a wrong one is refused at once."""
+    for name, _ in spec.where:
+        if name in PAGE:
+            raise bad(
+                "where", f"{name} is no filter", ", ".join(n for n in Filtered.__struct_fields__ if n not in PAGE)
+            )
+    query = strict(Filtered, spec.where)
+    flags("quality_not", query.quality_not)
+    lookup = context.lookup
+    known = named(lookup, query)
+
+    def fit(view: View) -> Mask:
+        nonlocal lookup, known
+        if lookup.rows is not view.rows:
+            newest = context.lookup
+            lookup = newest if newest.rows is view.rows else Lookup(view.rows)
+            try:
+                known = named(lookup, query)
+            except ApiError:
+                # A word that was known has gone with the last row that had it.
+                known = np.zeros(len(lookup.ids), bool)
+        return known & measured(view, query)
+
+    return fit
 
 
 def _table(context: Context, spec: Spec, pick: Picker, default: Sequence[str], n: int) -> Topic:
@@ -65,7 +96,7 @@ def _table(context: Context, spec: Spec, pick: Picker, default: Sequence[str], n
 
 
 def _markets(context: Context, spec: Spec, _: str) -> Topic:
-    return _table(context, spec, market_rows(spec.n), DEFAULT_FIELDS, spec.n)
+    return _table(context, spec, market_rows(spec.n, _fit(context, spec)), DEFAULT_FIELDS, spec.n)
 
 
 def _market(context: Context, spec: Spec, rest: str) -> Topic:
@@ -77,7 +108,7 @@ def _board(context: Context, spec: Spec, rest: str) -> Topic:
     board = board_named(rest)
     n = spec.n or board.top
     fields = tuple(dict.fromkeys((board.column.name, *board.beside)))
-    return _table(context, spec, board_rows(board, n), fields, n)
+    return _table(context, spec, board_rows(board, n, _fit(context, spec) if spec.where else None), fields, n)
 
 
 def _asset(context: Context, spec: Spec, rest: str) -> Topic:

@@ -10,7 +10,7 @@ import msgspec
 from crosstape.api.errors import ApiError, unknown
 from crosstape.api.hub import Hub
 from crosstape.api.lookup import Lookup
-from crosstape.api.ports import Ledger, Operations, OperationsStatus, Role
+from crosstape.api.ports import Ledger, Operations, OperationsStatus, Player, Replays, Role
 from crosstape.api.query import Formatted, Query
 from crosstape.api.requests import Requests
 from crosstape.api.settings import ApiSettings
@@ -73,6 +73,8 @@ class Context(msgspec.Struct, frozen=True):
     version: str
     traffic: Traffic
     requests: Requests = msgspec.field(default_factory=Requests)
+    player: Player | None = None
+    replays: Replays | None = None
 
     @property
     def view(self) -> View:

@@ -9,7 +9,9 @@ from crosstape.api.channels import Channels
 from crosstape.api.context import Context
 from crosstape.api.errors import ApiError
 from crosstape.api.keys import Keys, check_host, origin_allowed
+from crosstape.api.proxy import BELOW, Proxy
 from crosstape.api.routes import ROUTES, pattern_of
+from crosstape.api.web import PAGES, File, Web
 
 Scope = MutableMapping[str, Any]
 Receive = Callable[[], Awaitable[Any]]
@@ -24,29 +26,44 @@ SECURITY: tuple[tuple[bytes, bytes], ...] = (
     (b"content-security-policy", CSP),
     (b"cache-control", b"no-store"),
 )
-OPEN = frozenset(r.path for r in ROUTES if r.role is None) | {"/", "/schema", "/schema/openapi.json"}
+OPEN = frozenset(r.path for r in ROUTES if r.role is None) | {"/schema", "/schema/openapi.json"}
+READS = ("GET", "HEAD")
 ALLOW_HEADERS = b"authorization, x-api-key, content-type"
 
 
 class Gate:
     """The outermost ASGI application."""
 
-    def __init__(self, rest: Asgi, sockets: Asgi, keys: Keys, context: Context, channels: Channels) -> None:
-        self._rest, self._sockets, self._keys, self._channels = rest, sockets, keys, channels
+    def __init__(
+        self,
+        rest: Asgi,
+        sockets: Asgi,
+        keys: Keys,
+        context: Context,
+        channels: Channels,
+        proxy: Proxy,
+        web: Web,
+    ) -> None:
+        self._rest, self._sockets, self._keys, self._channels, self._web = rest, sockets, keys, channels, web
         self._hub, self._settings, self._requests = context.hub, context.settings, context.requests
+        self._proxy = proxy
         self._plain = list(SECURITY)
         self._origins = frozenset(origin.encode() for origin in context.settings.cors_origins)
 
     async def run(self) -> None:
         """Steps the WebSocket topics with every view, until cancelled."""
-        await self._channels.run()
+        try:
+            await self._channels.run()
+        finally:
+            await self._proxy.close()
 
     async def __call__(self, scope: Scope, receive: Receive, send: Send) -> None:
         """One connection."""
         if scope["type"] == "http":
             await self._requests.timed(self._http, pattern_of(scope["path"]), scope, receive, send)
         elif scope["type"] == "websocket":
-            await self._sockets(scope, receive, send)
+            below = scope["path"].startswith(BELOW)
+            await (self._proxy.socket if below else self._sockets)(scope, receive, send)
         else:
             await self._rest(scope, receive, send)
 
@@ -57,6 +74,8 @@ class Gate:
             check_host(headers, self._settings)
             if scope["method"] == "OPTIONS" and b"access-control-request-method" in headers:
                 return await self._preflight(headers, extra, send)
+            if scope["method"] in READS and (file := self._web.at(scope["path"])) is not None:
+                return await _send_file(send, file, headers, scope["method"] == "HEAD")
             self._check_body(headers)
             if not _is_open(scope["path"]):
                 scope["crosstape.caller"] = await self._keys.caller(headers)
@@ -64,6 +83,8 @@ class Gate:
                 raise ApiError(403, "wrong_origin", "this origin is not allowed", "origin", "cors_origins")
         except ApiError as error:
             return await respond(send, error.status, error.body, extra)
+        if scope["path"].startswith(BELOW):
+            return await self._proxied(scope, receive, send, extra)
         if scope["method"] == "GET":
             kept = self._hub.answers.get((scope["path"].encode(), scope["query_string"]))
             if kept is not None:
@@ -75,6 +96,12 @@ class Gate:
             await send(message)
 
         await self._rest(scope, receive, decorated)
+
+    async def _proxied(self, scope: Scope, receive: Receive, send: Send, extra: list[tuple[bytes, bytes]]) -> None:
+        try:
+            await self._proxy.http(scope, receive, send, extra)
+        except ApiError as error:
+            await respond(send, error.status, error.body, extra)
 
     def _check_body(self, headers: Mapping[bytes, bytes]) -> None:
         length = headers.get(b"content-length", b"0")
@@ -98,7 +125,7 @@ class Gate:
             error = ApiError(403, "wrong_origin", "this origin is not allowed", "origin", "cors_origins")
             return await respond(send, 403, error.body, extra)
         allow = [
-            (b"access-control-allow-methods", b"GET, PUT"),
+            (b"access-control-allow-methods", b"GET, PUT, POST, DELETE"),
             (b"access-control-allow-headers", ALLOW_HEADERS),
             (b"access-control-max-age", b"600"),
         ]
@@ -106,7 +133,7 @@ class Gate:
 
 
 def _is_open(path: str) -> bool:
-    return path in OPEN or path.startswith("/static/")
+    return path in OPEN or path.startswith("/static/") or path[1:] in PAGES
 
 
 async def respond(
@@ -118,3 +145,14 @@ async def respond(
         headers.append((b"www-authenticate", b"Bearer"))
     await send({"type": "http.response.start", "status": status, "headers": headers})
     await send({"type": "http.response.body", "body": body})
+
+
+async def _send_file(send: Send, file: File, headers: Mapping[bytes, bytes], head_only: bool) -> None:
+    """A file of the dashboard, compressed where the browser takes it so."""
+    encoding, body = file.form(headers.get(b"accept-encoding", b""))
+    told = [(b"content-type", file.kind), (b"content-length", str(len(body)).encode()), *SECURITY[:-1]]
+    told += [(b"cache-control", file.cache), (b"vary", b"accept-encoding")]
+    if encoding:
+        told.append((b"content-encoding", encoding))
+    await send({"type": "http.response.start", "status": 200, "headers": told})
+    await send({"type": "http.response.body", "body": b"" if head_only else body})

@@ -43,9 +43,10 @@ class Hub:
         self._asked: dict[int, int] = {}
         self.watched: Callable[[], Iterable[int]] = tuple
         self.views_skipped = 0
+        self.epoch = 0
 
-    def publish(self, view: View) -> None:
-        """Take the view of a tick. Cheap: nothing is encoded here."""
+    def publish(self, view: View, tell: bool = True) -> None:
+        """Take the view of a tick. Cheap: nothing is encoded here. Without `tell` topics wait for a later one."""
         if self.view is None or self.view.rows is not view.rows:
             self._relist(view.rows)
         self.view = view
@@ -57,6 +58,21 @@ class Hub:
         if len(self._views) == RECENT_VIEWS:
             self.views_skipped += 1
         self._views.append(view)
+        if tell:
+            self._came.set()
+
+    def rewind(self) -> None:
+        """Time will jump: forget what happened. The newest view stays until there is another."""
+        self.trades, self.candles, self.series = RecentTrades(), Candles(), Series()
+        self.liquidations.clear()
+        self.continuity.clear()
+        self._views.clear()
+        self._asked.clear()
+
+    def repaint(self) -> None:
+        """Time has jumped: every topic begins anew, with a snapshot."""
+        self.epoch += 1
+        self._views.clear()
         self._came.set()
 
     def interest(self) -> frozenset[int]:

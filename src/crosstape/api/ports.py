@@ -91,6 +91,102 @@ class OperationsStatus(msgspec.Struct, frozen=True):
     tape: TapeStatus = TapeStatus()
 
 
+class ReplayStatus(msgspec.Struct, frozen=True):
+    """Where a replay is. Times ns.
+
+    at           of the newest view; start and end: what the tape holds
+    progress     0 to 1 while it catches up after a seek, else 1
+    state        seeking playing paused ended failed; `error` says why it failed
+    """
+
+    at: int
+    start: int
+    end: int
+    speed: float
+    progress: float
+    state: str
+    error: str = ""
+
+
+class Player(Protocol):
+    """Who plays a tape. Called on the loop; what is asked for happens soon after."""
+
+    def status(self) -> ReplayStatus:
+        """As of now."""
+        ...
+
+    def play(self) -> None:
+        """Go on, at the speed set."""
+        ...
+
+    def pause(self) -> None:
+        """Stay here."""
+        ...
+
+    def seek(self, ts: int) -> None:
+        """Show the last view at or before `ts`; playing goes on from there."""
+        ...
+
+    def step(self) -> None:
+        """One view on, then stay."""
+        ...
+
+    def set_speed(self, speed: float) -> None:
+        """Times real time."""
+        ...
+
+
+class TapeRecord(msgspec.Struct, frozen=True):
+    """A tape that can be replayed. Times ns; `state`: recording sound torn damaged, `problem` says where."""
+
+    name: str
+    start: int
+    end: int
+    frames: int
+    bytes: int
+    segments: int
+    checkpoints: int
+    markets: tuple[str, ...]
+    sources: tuple[str, ...]
+    state: str
+    problem: str = ""
+
+
+class Session(msgspec.Struct):
+    """A replay that a child process serves; `address` http://host:port, `key` its own. Times monotonic s."""
+
+    id: str
+    tape: str
+    address: str
+    key: str
+    started: float
+    used: float
+
+
+class Replays(Protocol):
+    """Who starts and ends replays."""
+
+    async def tapes(self) -> tuple[TapeRecord, ...]:
+        """What is recorded here."""
+        ...
+
+    async def start(self, tape: str, at: int | None) -> Session:
+        """Serve a tape of that name; ApiError for an unknown name, a time outside it, or too many sessions."""
+        ...
+
+    def sessions(self) -> tuple[Session, ...]:
+        """Those that run."""
+        ...
+
+    def session(self, id: str) -> Session | None:
+        """One that runs; this counts as use."""
+        ...
+
+    async def end(self, id: str) -> bool:
+        """Stop it; False where there is none."""
+        ...
+
+
 class Operations(Protocol):
     """Who knows how the process is doing; called at most ten times a second, on the loop."""
 

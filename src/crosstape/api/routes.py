@@ -7,7 +7,7 @@ from typing import Any
 
 import msgspec
 
-from crosstape.api import metrics, routes_across, routes_events, routes_markets, routes_system
+from crosstape.api import metrics, routes_across, routes_events, routes_markets, routes_replay, routes_system
 from crosstape.api.context import Answer, Ask, Context
 from crosstape.api.ports import Role
 from crosstape.api.query import (
@@ -36,6 +36,7 @@ class Route(msgspec.Struct, frozen=True):
     role     the least a caller needs; None = open without a key
     also     answers besides 200 and the ones every endpoint may give
     media    of an answer that is not JSON
+    takes    what its body is decoded into
     """
 
     path: str
@@ -46,6 +47,7 @@ class Route(msgspec.Struct, frozen=True):
     role: Role | None = Role.VIEWER
     also: tuple[int, ...] = ()
     media: str = ""
+    takes: Any = dict[str, Any]
 
     @property
     def prefix(self) -> str:
@@ -63,6 +65,7 @@ class Route(msgspec.Struct, frozen=True):
         return self.path.partition("}")[2]
 
 
+# fmt: off
 ROUTES: tuple[Route, ...] = (
     Route("/health", routes_system.health, role=None),
     Route("/ready", routes_system.ready, role=None, also=(503,)),
@@ -70,6 +73,7 @@ ROUTES: tuple[Route, ...] = (
     Route(f"{V1}/status", routes_system.status, kept=True),
     Route(f"{V1}/venues", routes_system.venues, kept=True),
     Route(f"{V1}/columns", routes_markets.columns, Described, kept=True),
+    Route(f"{V1}/filters", routes_markets.filters, kept=True),
     Route(f"{V1}/instruments", routes_markets.instruments, Filtered, kept=True),
     Route(f"{V1}/markets", routes_markets.markets, Listed, kept=True),
     Route(f"{V1}/markets/{{id}}", routes_markets.market, kept=True, also=(404,)),
@@ -88,7 +92,16 @@ ROUTES: tuple[Route, ...] = (
     Route(f"{V1}/liquidations", routes_events.liquidations, Liquidated, kept=True, also=(404,)),
     Route(f"{V1}/prefs", routes_system.prefs),
     Route(f"{V1}/prefs", routes_system.put_prefs, method="PUT", also=(413,)),
+    Route(f"{V1}/tapes", routes_replay.tapes, also=(409,)),
+    Route(f"{V1}/replay", routes_replay.replay, also=(409,)),
+    Route(f"{V1}/replay", routes_replay.control, method="POST", also=(409, 413), takes=routes_replay.Control),
+    Route(f"{V1}/replays", routes_replay.replays, also=(409,)),
+    Route(f"{V1}/replays", routes_replay.open_replay, method="POST", also=(404, 409, 413),
+          takes=routes_replay.Opening),
+    Route(f"{V1}/replays/{{replay}}", routes_replay.one_replay, also=(404, 409)),
+    Route(f"{V1}/replays/{{replay}}", routes_replay.end_replay, method="DELETE", also=(404, 409)),
 )
+# fmt: on
 
 
 def matching(method: str, prefix: str, rest: str, known: Callable[[str], bool]) -> tuple[Route, str] | None:

@@ -17,6 +17,7 @@ from crosstape.api.hub import Hub
 from crosstape.api.server import serving
 from crosstape.app.known import addressed, all_venues, narrowed
 from crosstape.app.running import Live
+from crosstape.app.sessions import Sessions
 from crosstape.app.status import Vitals
 from crosstape.config import Config, DemoSettings
 from crosstape.engine.settings import EngineSettings, Universe
@@ -47,12 +48,13 @@ async def serve_live(
     live.open(settings, hub.publish)
     pump = live.pump(hub.publish, hub.interest)
     vitals = Vitals(live, pump)
-    ledger = _ledger(config)
+    ledger, sessions = _ledger(config), Sessions(config)
     try:
-        async with serving(create_app(hub, vitals, venues, ledger, config.api), config.api) as port:
+        app = create_app(hub, vitals, venues, ledger, config.api, replays=sessions)
+        async with serving(app, config.api) as port:
             say(f"crosstape is at http://{config.api.host}:{port}/")
             async with asyncio.TaskGroup() as group:
-                work = group.create_task(_work(live, pump, vitals))
+                work = group.create_task(_work(live, pump, vitals, sessions))
                 try:
                     await _until_told(live, say, once)
                 finally:
@@ -62,8 +64,9 @@ async def serve_live(
             await asyncio.to_thread(ledger.close)
 
 
-async def _work(live: Live, pump: Any, vitals: Vitals) -> None:
+async def _work(live: Live, pump: Any, vitals: Vitals, sessions: Sessions) -> None:
     async with asyncio.TaskGroup() as group:
+        group.create_task(sessions.run())
         group.create_task(live.run(pump))
         group.create_task(vitals.watch_loop())
 

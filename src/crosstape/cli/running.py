@@ -37,7 +37,7 @@ def up(context: click.Context, /, once: bool, **changes: Any) -> None:
     from crosstape.app.serving import serve_live
 
     config = _config(context, changes)
-    _run(config, serve_live(config, venues_of(config), config.engine, click.echo, once))
+    run(config, serve_live(config, venues_of(config), config.engine, click.echo, once))
 
 
 @click.command()
@@ -66,12 +66,12 @@ def demo(
     given = {k: v for k, v in asked if v is not None}
     world = msgspec.structs.replace(config.demo, **given)
 
-    async def run() -> None:
+    async def work() -> None:
         click.echo(f"starting a simulated world of {world.assets} assets (seed {world.seed}) …")
         async with simulated(world) as venues:
             await serve_live(config, venues, demo_settings(config), click.echo)
 
-    _run(config, run())
+    run(config, work())
 
 
 def record_tape(path: Path | None, folder: Path, seconds: float) -> None:
@@ -86,7 +86,7 @@ def record_tape(path: Path | None, folder: Path, seconds: float) -> None:
     tape = msgspec.structs.replace(config.tape, record=True, folder=str(folder))
     config = msgspec.structs.replace(config, tape=tape)
 
-    async def run() -> None:
+    async def work() -> None:
         live = Live(config, venues_of(config))
         live.open(config.engine)
         pump = live.pump(lambda view: None, frozenset)
@@ -95,7 +95,7 @@ def record_tape(path: Path | None, folder: Path, seconds: float) -> None:
                 await live.run(pump)
         click.echo(f"{pump.timing.frames:,} frames in {folder}")
 
-    _run(config, run())
+    run(config, work())
 
 
 def _config(context: click.Context, changes: dict[str, Any]) -> Any:
@@ -114,7 +114,8 @@ def _config(context: click.Context, changes: dict[str, Any]) -> Any:
     return config
 
 
-def _run(config: Any, work: Coroutine[Any, Any, None]) -> None:
+def run(config: Any, work: Coroutine[Any, Any, None]) -> None:
+    """In an event loop, with logs as configured; the error that ended it is raised alone."""
     from crosstape.cli.logging import configure
 
     configure(config.log_level, config.log_json)
