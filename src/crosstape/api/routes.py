@@ -35,8 +35,8 @@ class Route(msgspec.Struct, frozen=True):
     kept     its answer holds until the next view, whoever asks
     role     the least a caller needs; None = open without a key
     also     answers besides 200 and the ones every endpoint may give
-    media    of an answer that is not JSON
     takes    what its body is decoded into
+    media    of an answer that is not JSON
     """
 
     path: str
@@ -46,8 +46,8 @@ class Route(msgspec.Struct, frozen=True):
     kept: bool = False
     role: Role | None = Role.VIEWER
     also: tuple[int, ...] = ()
-    media: str = ""
     takes: Any = dict[str, Any]
+    media: str = ""
 
     @property
     def prefix(self) -> str:
