@@ -48,7 +48,7 @@ def boards(context: click.Context, name: str, top: int, watch: bool, url: str, k
     from rich.console import Console
     from rich.live import Live
 
-    base = url or _configured(context)
+    base = url or configured(context)
     console = Console()
     if not name:
         console.print(_list_of_boards())
@@ -85,12 +85,13 @@ def _board(base: str, key: str, name: str, top: int) -> Any:
         table.add_column(column, justify="right")
     table.add_column("quality")
     for row in rows:
-        cells = (_shown(row[column]) for column in columns)
+        cells = (shown(row[column]) for column in columns)
         table.add_row(row["id"], *cells, " ".join(row.get("quality", [])))
     return table
 
 
-def _shown(value: Any) -> str:
+def shown(value: Any) -> str:
+    """A value as a person reads it."""
     if value is None:
         return "–"
     return f"{value:,.6g}" if isinstance(value, float) else str(value)
@@ -119,7 +120,8 @@ def fetch(url: str, key: str = "") -> dict[str, Any]:
         ) from error
 
 
-def _configured(context: click.Context) -> str:
+def configured(context: click.Context) -> str:
+    """The address the configuration gives."""
     from crosstape.config import load
 
     api = load(context.find_root().obj).api
