@@ -31,7 +31,7 @@ check: $(VENV)/dev.stamp $(WEB) ## run every gate: style, types, layers, house, 
 	@scripts/check $(ARGS)
 
 fmt: $(VENV)/dev.stamp ## format, fix what can be fixed, write the generated docs
-	@$(BIN)/ruff check --quiet --fix-only . ; $(BIN)/ruff format --quiet . ; $(BIN)/python scripts/docs
+	@$(BIN)/ruff check --quiet --fix-only . ; $(BIN)/ruff format --quiet . ; $(BIN)/python scripts/docs ; $(BIN)/python scripts/dashboards
 
 screenshots: $(VENV)/dev.stamp $(WEB) ## pictures of every page into docs/images, from the simulated world
 	@$(BIN)/python scripts/screenshots $(ARGS)

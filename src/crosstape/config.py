@@ -34,6 +34,7 @@ class TapeSettings(msgspec.Struct, frozen=True):
     segment_mb        and at this size
     segment_frames    and after so many frames: what a restart may have to fold
     checkpoints       let segments begin with a checkpoint
+    library           tapes to replay beside the recording: its subfolders; "" = "tapes" in the data folder
     """
 
     record: bool = True
@@ -43,6 +44,7 @@ class TapeSettings(msgspec.Struct, frozen=True):
     segment_mb: Annotated[int, Meta(gt=0)] = 256
     segment_frames: Annotated[int, Meta(gt=0)] = 2_000_000
     checkpoints: bool = True
+    library: str = ""
 
 
 class DemoSettings(msgspec.Struct, frozen=True):
@@ -52,12 +54,14 @@ class DemoSettings(msgspec.Struct, frozen=True):
     seed         the same seed is the same world
     assets       how many it has; some have several instruments
     rate         messages a second it aims at, over all subscriptions
+    faults       faults of its venues, in the chaos lab's language, from the start
     """
 
     venues: tuple[str, ...] = ("bybit", "binance", "okx", "hyperliquid")
     seed: int = 7
     assets: Annotated[int, Meta(ge=10, le=2000)] = 200
     rate: Annotated[float, Meta(gt=0)] = 3_000.0
+    faults: tuple[str, ...] = ()
 
 
 class VenueSettings(msgspec.Struct, frozen=True):
@@ -114,6 +118,11 @@ class Config(msgspec.Struct, frozen=True):
     def tape_folder(self) -> Path:
         """Where the tape is."""
         return Path(self.tape.folder).expanduser() if self.tape.folder else self.folder / "tape"
+
+    @property
+    def library_folder(self) -> Path:
+        """Where further tapes are."""
+        return Path(self.tape.library).expanduser() if self.tape.library else self.folder / "tapes"
 
     @property
     def ledger_url(self) -> str:

@@ -16,12 +16,12 @@ import msgspec
 import numpy as np
 import uvloop
 
-sys.path.insert(0, str(Path(__file__).parent))
-from conftest import Process, frames
+sys.path.insert(0, str(Path(__file__).parents[1]))
 from crosstape.api import ApiSettings, Hub, create_app, serving
 from crosstape.engine.machine import Machine
 from crosstape.model.frame import Kind
 from crosstape.venues import VENUES
+from support.served import Process, frames
 
 BOARDS = ("gainers_24h", "turnover_24h", "turnover_5m", "oi_largest", "funding_highest", "cvd_up")
 

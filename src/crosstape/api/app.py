@@ -10,7 +10,8 @@ from crosstape.api.gate import Gate
 from crosstape.api.hub import Hub
 from crosstape.api.keys import Keys
 from crosstape.api.pages import own_version
-from crosstape.api.ports import Ledger, Operations
+from crosstape.api.ports import Ledger, Operations, Player, Replays
+from crosstape.api.proxy import Proxy
 from crosstape.api.settings import ApiSettings
 from crosstape.api.socket import Sockets
 from crosstape.api.web import Web
@@ -24,9 +25,13 @@ def create_app(
     venues: Sequence[Venue] = (),
     ledger: Ledger | None = None,
     settings: ApiSettings | None = None,
+    player: Player | None = None,
+    replays: Replays | None = None,
     web: Web | None = None,
 ) -> Gate:
     """The ASGI application; `run` is the task behind its WebSocket topics; `web` the dashboard, as built.
+
+    With `player` it serves a replay that can be moved in time, with `replays` it starts such servers.
 
     ConfigError when keys are required and nobody keeps any.
     """
@@ -35,6 +40,9 @@ def create_app(
     settings = settings if settings is not None else ApiSettings()
     if settings.key_required and ledger is None:
         raise ConfigError(f"api: listening on {settings.host} requires keys, and there is no ledger to keep them")
-    context = Context(hub, settings, operations, tuple(venues), ledger, own_version(), Traffic())
+    context = Context(hub, settings, operations, tuple(venues), ledger, own_version(), Traffic(),
+                      player=player, replays=replays)  # fmt: skip
     channels, keys = Channels(context), Keys(ledger, settings)
-    return Gate(litestar(context), Sockets(context, channels, keys), keys, context, channels, web or Web())
+    proxy = Proxy(replays, keys, settings)
+    sockets = Sockets(context, channels, keys)
+    return Gate(litestar(context), sockets, keys, context, channels, proxy, web or Web())

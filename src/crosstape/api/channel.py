@@ -23,6 +23,10 @@ class Listener(Protocol):
         """Take it, or conflate. Never blocks."""
         ...
 
+    def renew(self) -> None:
+        """What was told is void: a snapshot is next."""
+        ...
+
 
 class Channel:
     """`seq` grows by one a batch; the newest batches are kept for clients that come back."""
@@ -60,6 +64,18 @@ class Channel:
         batch = Batch(self.seq, self.topic.delta(self._head()), count)
         self._kept.append(batch)
         return batch
+
+    def restart(self, topic: Topic, view: View) -> None:
+        """Time has jumped: begin anew with this view. Nobody can resume across it."""
+        self.topic = topic
+        self._last = self._said = view.number
+        self._ts = view.ts
+        self.seq = (self.seq + 2) & 0xFFFFFFFF
+        self._kept.clear()
+        self._snapshot = None
+        topic.step(view, True, Grouped(view))
+        for listener in self.listeners:
+            listener.renew()
 
     def snapshot(self) -> tuple[Message, ...]:
         """Everything as of `seq`; encoded once. Empty = not known yet."""

@@ -56,8 +56,13 @@ class Channels:
     async def run(self) -> None:
         """Until cancelled."""
         hub, traffic = self._context.hub, self._context.traffic
-        since, sent = time.monotonic(), traffic.sent
+        since, sent, epoch = time.monotonic(), traffic.sent, hub.epoch
         while True:
+            if epoch != hub.epoch:
+                epoch = hub.epoch
+                await self._restart()
+                # It may have changed meanwhile, and waiting would miss that.
+                continue
             views = hub.take_views()
             if not views:
                 await hub.next_view()
@@ -84,6 +89,17 @@ class Channels:
             if time.perf_counter() - started > SLICE_S:
                 await asyncio.sleep(0)
                 started = time.perf_counter()
+
+    async def _restart(self) -> None:
+        """Every topic anew; one whose instrument is not listed at that time keeps to what it was."""
+        for channel in list(self._open.values()):
+            try:
+                topic = topic_of(self._context, channel.spec)
+            except ApiError:
+                topic = channel.topic
+            channel.restart(topic, self._context.view)
+            await asyncio.sleep(0)
+        await self._wake_all()
 
     async def _wake_all(self) -> None:
         sleepers, self._sleepers = list(self._sleepers), {}

@@ -55,6 +55,12 @@ class Subscription:
                 self.pending.append(batch)
         self._wake()
 
+    def renew(self) -> None:
+        """A snapshot is next."""
+        self.fresh = True
+        self.pending.clear()
+        self._wake()
+
     def take(self) -> list[Message]:
         """What to send now."""
         out: list[Message] = []

@@ -10,8 +10,9 @@ import msgspec
 from crosstape.api.errors import ApiError, unknown
 from crosstape.api.hub import Hub
 from crosstape.api.lookup import Lookup
-from crosstape.api.ports import Ledger, Operations, OperationsStatus, Role
+from crosstape.api.ports import Ledger, Operations, OperationsStatus, Player, Replays, Role
 from crosstape.api.query import Formatted, Query
+from crosstape.api.requests import Requests
 from crosstape.api.settings import ApiSettings
 from crosstape.api.tables import Record, to_csv, to_json
 from crosstape.engine.view import View
@@ -71,6 +72,9 @@ class Context(msgspec.Struct, frozen=True):
     ledger: Ledger | None
     version: str
     traffic: Traffic
+    requests: Requests = msgspec.field(default_factory=Requests)
+    player: Player | None = None
+    replays: Replays | None = None
 
     @property
     def view(self) -> View:

@@ -9,7 +9,8 @@ from crosstape.api.channels import Channels
 from crosstape.api.context import Context
 from crosstape.api.errors import ApiError
 from crosstape.api.keys import Keys, check_host, origin_allowed
-from crosstape.api.routes import ROUTES
+from crosstape.api.proxy import BELOW, Proxy
+from crosstape.api.routes import ROUTES, pattern_of
 from crosstape.api.web import PAGES, File, Web
 
 Scope = MutableMapping[str, Any]
@@ -34,23 +35,35 @@ class Gate:
     """The outermost ASGI application."""
 
     def __init__(
-        self, rest: Asgi, sockets: Asgi, keys: Keys, context: Context, channels: Channels, web: Web
+        self,
+        rest: Asgi,
+        sockets: Asgi,
+        keys: Keys,
+        context: Context,
+        channels: Channels,
+        proxy: Proxy,
+        web: Web,
     ) -> None:
         self._rest, self._sockets, self._keys, self._channels, self._web = rest, sockets, keys, channels, web
-        self._hub, self._settings = context.hub, context.settings
+        self._hub, self._settings, self._requests = context.hub, context.settings, context.requests
+        self._proxy = proxy
         self._plain = list(SECURITY)
         self._origins = frozenset(origin.encode() for origin in context.settings.cors_origins)
 
     async def run(self) -> None:
         """Steps the WebSocket topics with every view, until cancelled."""
-        await self._channels.run()
+        try:
+            await self._channels.run()
+        finally:
+            await self._proxy.close()
 
     async def __call__(self, scope: Scope, receive: Receive, send: Send) -> None:
         """One connection."""
         if scope["type"] == "http":
-            await self._http(scope, receive, send)
+            await self._requests.timed(self._http, pattern_of(scope["path"]), scope, receive, send)
         elif scope["type"] == "websocket":
-            await self._sockets(scope, receive, send)
+            below = scope["path"].startswith(BELOW)
+            await (self._proxy.socket if below else self._sockets)(scope, receive, send)
         else:
             await self._rest(scope, receive, send)
 
@@ -70,6 +83,8 @@ class Gate:
                 raise ApiError(403, "wrong_origin", "this origin is not allowed", "origin", "cors_origins")
         except ApiError as error:
             return await respond(send, error.status, error.body, extra)
+        if scope["path"].startswith(BELOW):
+            return await self._proxied(scope, receive, send, extra)
         if scope["method"] == "GET":
             kept = self._hub.answers.get((scope["path"].encode(), scope["query_string"]))
             if kept is not None:
@@ -81,6 +96,12 @@ class Gate:
             await send(message)
 
         await self._rest(scope, receive, decorated)
+
+    async def _proxied(self, scope: Scope, receive: Receive, send: Send, extra: list[tuple[bytes, bytes]]) -> None:
+        try:
+            await self._proxy.http(scope, receive, send, extra)
+        except ApiError as error:
+            await respond(send, error.status, error.body, extra)
 
     def _check_body(self, headers: Mapping[bytes, bytes]) -> None:
         length = headers.get(b"content-length", b"0")
@@ -104,7 +125,7 @@ class Gate:
             error = ApiError(403, "wrong_origin", "this origin is not allowed", "origin", "cors_origins")
             return await respond(send, 403, error.body, extra)
         allow = [
-            (b"access-control-allow-methods", b"GET, PUT"),
+            (b"access-control-allow-methods", b"GET, PUT, POST, DELETE"),
             (b"access-control-allow-headers", ALLOW_HEADERS),
             (b"access-control-max-age", b"600"),
         ]

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import asyncio
-from collections import deque
+from collections import Counter, deque
 from collections.abc import Callable, Iterable
 
 from crosstape.api.candles import Candles
@@ -35,6 +35,7 @@ class Hub:
         self.series = Series()
         self.liquidations: deque[Forced] = deque(maxlen=LIQUIDATIONS)
         self.continuity: deque[Broken] = deque(maxlen=CONTINUITY)
+        self.said: Counter[tuple[str, str]] = Counter()
         self.answers: dict[tuple[bytes, bytes], tuple[bytes, bytes]] = {}
         self._answers_bytes = 0
         self._views: deque[View] = deque(maxlen=RECENT_VIEWS)
@@ -42,9 +43,10 @@ class Hub:
         self._asked: dict[int, int] = {}
         self.watched: Callable[[], Iterable[int]] = tuple
         self.views_skipped = 0
+        self.epoch = 0
 
-    def publish(self, view: View) -> None:
-        """Take the view of a tick. Cheap: nothing is encoded here."""
+    def publish(self, view: View, tell: bool = True) -> None:
+        """Take the view of a tick. Cheap: nothing is encoded here. Without `tell` topics wait for a later one."""
         if self.view is None or self.view.rows is not view.rows:
             self._relist(view.rows)
         self.view = view
@@ -56,6 +58,21 @@ class Hub:
         if len(self._views) == RECENT_VIEWS:
             self.views_skipped += 1
         self._views.append(view)
+        if tell:
+            self._came.set()
+
+    def rewind(self) -> None:
+        """Time will jump: forget what happened. The newest view stays until there is another."""
+        self.trades, self.candles, self.series = RecentTrades(), Candles(), Series()
+        self.liquidations.clear()
+        self.continuity.clear()
+        self._views.clear()
+        self._asked.clear()
+
+    def repaint(self) -> None:
+        """Time has jumped: every topic begins anew, with a snapshot."""
+        self.epoch += 1
+        self._views.clear()
         self._came.set()
 
     def interest(self) -> frozenset[int]:
@@ -103,6 +120,7 @@ class Hub:
             elif type(event) is Liquidation:
                 self.liquidations.append(Forced(ids[row], row, event))
             elif type(event) is Continuity:
+                self.said[event.source, event.what] += 1
                 self.continuity.append(Broken(ids[row] if row >= 0 else "", row, event))
         self.trades.extend(trades)
 

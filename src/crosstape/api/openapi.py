@@ -15,9 +15,11 @@ NAMES = {
     "id": "instrument id, percent-encoded: bybit-linear:BTCUSDT",
     "name": "a board's name, see /api/v1/boards",
     "asset": "an asset: BTC",
+    "replay": "a replay's id, see /api/v1/replays",
 }
 REASONS = {400: "a parameter is wrong", 401: "a key is required, or the one given is wrong",
-           403: "not allowed", 404: "no such thing", 413: "the body is too large", 414: "the query is too long",
+           403: "not allowed", 404: "no such thing", 409: "not in this state", 413: "the body is too large",
+           414: "the query is too long",
            500: "a fault of ours", 503: "not ready, or a part is unavailable"}  # fmt: skip
 ALWAYS = (400, 403, 414, 500, 503)
 TABLE = {"type": "object", "required": ["mode", "ts_ms", "view"]}
@@ -58,8 +60,9 @@ def _operation(route: Route, error: dict[str, Any]) -> dict[str, Any]:
         operation["responses"][str(status)] = {"description": REASONS[status], "content": content}
     if route.role is not None:
         operation["security"] = [{}, {"bearer": []}, {"key": []}]
-    if route.method == "PUT":
-        schema = {"type": "object"}
+    if route.method in ("PUT", "POST"):
+        (schema,), parts = msgspec.json.schema_components([route.takes], ref_template="{name}")
+        schema = parts.get(schema.get("$ref", ""), {"type": "object"})
         operation["requestBody"] = {"required": True, "content": {"application/json": {"schema": schema}}}
     return operation
 

@@ -47,7 +47,8 @@ class HostStatus(msgspec.Struct, frozen=True):
 
 
 class TapeStatus(msgspec.Struct, frozen=True):
-    """The recording: `failed` says why it ended; `lost` frames were never written."""
+    """The recording: `failed` says why it ended; `lost` frames were never written; `troubles`: what failed
+    without ending it, by what."""
 
     recording: bool = False
     folder: str = ""
@@ -55,13 +56,15 @@ class TapeStatus(msgspec.Struct, frozen=True):
     segments: int = 0
     failed: str = ""
     lost: int = 0
+    troubles: dict[str, int] = {}
 
 
 class OperationsStatus(msgspec.Struct, frozen=True):
     """How the process is doing. NaN = not measured.
 
     tick_ms_p50 … p99   length of the engine's ticks; loop_lag_ms_*: how late the event loop is
-    intake_waiting      arrivals not folded yet
+    intake_waiting      arrivals not folded yet; intake_deepest: the most ever; intake_pauses: how often readers
+                        had to wait
     cpu_percent         of one core
     """
 
@@ -76,10 +79,112 @@ class OperationsStatus(msgspec.Struct, frozen=True):
     tick_ms_p99: float = float("nan")
     intake_waiting: int = 0
     intake_limit: int = 0
+    intake_deepest: int = 0
+    intake_pauses: int = 0
+    frames: int = 0
     frames_per_s: float = float("nan")
+    cpu_s: float = 0.0
+    open_files: int = 0
+    threads: int = 0
     sources: tuple[SourceStatus, ...] = ()
     hosts: tuple[HostStatus, ...] = ()
     tape: TapeStatus = TapeStatus()
+
+
+class ReplayStatus(msgspec.Struct, frozen=True):
+    """Where a replay is. Times ns.
+
+    at           of the newest view; start and end: what the tape holds
+    progress     0 to 1 while it catches up after a seek, else 1
+    state        seeking playing paused ended failed; `error` says why it failed
+    """
+
+    at: int
+    start: int
+    end: int
+    speed: float
+    progress: float
+    state: str
+    error: str = ""
+
+
+class Player(Protocol):
+    """Who plays a tape. Called on the loop; what is asked for happens soon after."""
+
+    def status(self) -> ReplayStatus:
+        """As of now."""
+        ...
+
+    def play(self) -> None:
+        """Go on, at the speed set."""
+        ...
+
+    def pause(self) -> None:
+        """Stay here."""
+        ...
+
+    def seek(self, ts: int) -> None:
+        """Show the last view at or before `ts`; playing goes on from there."""
+        ...
+
+    def step(self) -> None:
+        """One view on, then stay."""
+        ...
+
+    def set_speed(self, speed: float) -> None:
+        """Times real time."""
+        ...
+
+
+class TapeRecord(msgspec.Struct, frozen=True):
+    """A tape that can be replayed. Times ns; `state`: recording sound torn damaged, `problem` says where."""
+
+    name: str
+    start: int
+    end: int
+    frames: int
+    bytes: int
+    segments: int
+    checkpoints: int
+    markets: tuple[str, ...]
+    sources: tuple[str, ...]
+    state: str
+    problem: str = ""
+
+
+class Session(msgspec.Struct):
+    """A replay that a child process serves; `address` http://host:port, `key` its own. Times monotonic s."""
+
+    id: str
+    tape: str
+    address: str
+    key: str
+    started: float
+    used: float
+
+
+class Replays(Protocol):
+    """Who starts and ends replays."""
+
+    async def tapes(self) -> tuple[TapeRecord, ...]:
+        """What is recorded here."""
+        ...
+
+    async def start(self, tape: str, at: int | None) -> Session:
+        """Serve a tape of that name; ApiError for an unknown name, a time outside it, or too many sessions."""
+        ...
+
+    def sessions(self) -> tuple[Session, ...]:
+        """Those that run."""
+        ...
+
+    def session(self, id: str) -> Session | None:
+        """One that runs; this counts as use."""
+        ...
+
+    async def end(self, id: str) -> bool:
+        """Stop it; False where there is none."""
+        ...
 
 
 class Operations(Protocol):

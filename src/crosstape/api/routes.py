@@ -7,7 +7,7 @@ from typing import Any
 
 import msgspec
 
-from crosstape.api import routes_across, routes_events, routes_markets, routes_system
+from crosstape.api import metrics, routes_across, routes_events, routes_markets, routes_replay, routes_system
 from crosstape.api.context import Answer, Ask, Context
 from crosstape.api.ports import Role
 from crosstape.api.query import (
@@ -35,6 +35,7 @@ class Route(msgspec.Struct, frozen=True):
     kept     its answer holds until the next view, whoever asks
     role     the least a caller needs; None = open without a key
     also     answers besides 200 and the ones every endpoint may give
+    takes    what its body is decoded into
     """
 
     path: str
@@ -44,6 +45,7 @@ class Route(msgspec.Struct, frozen=True):
     kept: bool = False
     role: Role | None = Role.VIEWER
     also: tuple[int, ...] = ()
+    takes: Any = dict[str, Any]
 
     @property
     def prefix(self) -> str:
@@ -61,9 +63,11 @@ class Route(msgspec.Struct, frozen=True):
         return self.path.partition("}")[2]
 
 
+# fmt: off
 ROUTES: tuple[Route, ...] = (
     Route("/health", routes_system.health, role=None),
     Route("/ready", routes_system.ready, role=None, also=(503,)),
+    Route("/metrics", metrics.metrics),
     Route(f"{V1}/status", routes_system.status, kept=True),
     Route(f"{V1}/venues", routes_system.venues, kept=True),
     Route(f"{V1}/columns", routes_markets.columns, Described, kept=True),
@@ -87,7 +91,16 @@ ROUTES: tuple[Route, ...] = (
     Route(f"{V1}/liquidations", routes_events.liquidations, Liquidated, kept=True, also=(404,)),
     Route(f"{V1}/prefs", routes_system.prefs),
     Route(f"{V1}/prefs", routes_system.put_prefs, method="PUT", also=(413,)),
+    Route(f"{V1}/tapes", routes_replay.tapes, also=(409,)),
+    Route(f"{V1}/replay", routes_replay.replay, also=(409,)),
+    Route(f"{V1}/replay", routes_replay.control, method="POST", also=(409, 413), takes=routes_replay.Control),
+    Route(f"{V1}/replays", routes_replay.replays, also=(409,)),
+    Route(f"{V1}/replays", routes_replay.open_replay, method="POST", also=(404, 409, 413),
+          takes=routes_replay.Opening),
+    Route(f"{V1}/replays/{{replay}}", routes_replay.one_replay, also=(404, 409)),
+    Route(f"{V1}/replays/{{replay}}", routes_replay.end_replay, method="DELETE", also=(404, 409)),
 )
+# fmt: on
 
 
 def matching(method: str, prefix: str, rest: str, known: Callable[[str], bool]) -> tuple[Route, str] | None:
@@ -100,3 +113,18 @@ def matching(method: str, prefix: str, rest: str, known: Callable[[str], bool]) 
         if route.suffix and rest.endswith(route.suffix) and len(rest) > len(route.suffix):
             return route, rest.removesuffix(route.suffix)
     return (plain[0], rest) if plain else None
+
+
+def pattern_of(path: str) -> str:
+    """The route an address belongs to, for counting; "pages" and "other" for what is none of the table's."""
+    if path in EXACT:
+        return path
+    for route in BELOW:
+        if path.startswith(route.prefix) and path.endswith(route.suffix):
+            return route.path
+    return "pages" if path == "/" or path.startswith(("/static/", "/schema")) else "other"
+
+
+EXACT = frozenset(route.path for route in ROUTES if not route.variable)
+# Those with a suffix first: they are the narrower ones.
+BELOW = (*(r for r in ROUTES if r.variable and r.suffix), *(r for r in ROUTES if r.variable and not r.suffix))

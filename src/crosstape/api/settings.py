@@ -26,6 +26,8 @@ class ApiSettings(msgspec.Struct, frozen=True, forbid_unknown_fields=True):
     idle_s            how long a topic without clients goes on, so that they can resume
     book_wait_s       how long a REST book request waits for the next view
     fresh_s           a view older than this is not ready
+    max_replays       tapes replayed at a time, each by a process of its own
+    replay_idle_s     a replay that nobody asks for this long is ended
     key_cache_s       how long a key's role is remembered; a revoked key works at most this long
     """
 
@@ -46,6 +48,8 @@ class ApiSettings(msgspec.Struct, frozen=True, forbid_unknown_fields=True):
     idle_s: float = 10.0
     book_wait_s: float = 1.0
     fresh_s: float = 2.0
+    max_replays: Annotated[int, msgspec.Meta(ge=0, le=64)] = 4
+    replay_idle_s: Annotated[float, msgspec.Meta(gt=0)] = 600.0
     key_cache_s: float = 5.0
 
     @property

@@ -11,11 +11,12 @@ from crosstape import __version__
 from crosstape.cli.keys import keys
 from crosstape.cli.running import demo, up
 from crosstape.cli.showing import boards, config, doctor, venues
+from crosstape.cli.simulating import sim
 from crosstape.cli.tapes import replay, tape
 from crosstape.model.errors import ConfigError, CrosstapeError, TapeError
 
 COMMANDS = {
-    command.name or "": command for command in (up, demo, replay, tape, venues, boards, keys, doctor, config)
+    command.name or "": command for command in (up, demo, sim, replay, tape, venues, boards, keys, doctor, config)
 }
 
 

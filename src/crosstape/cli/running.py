@@ -11,6 +11,8 @@ from typing import Any
 
 import click
 
+from crosstape.cli.simulating import FAULT
+
 LISTEN = (
     click.option("--host", default=None, help="Address to listen on (beyond loopback an API key is required)."),
     click.option("--port", type=click.IntRange(0, 65_535), default=None, help="Port; 0 = any free one."),
@@ -35,7 +37,7 @@ def up(context: click.Context, /, once: bool, **changes: Any) -> None:
     from crosstape.app.serving import serve_live
 
     config = _config(context, changes)
-    _run(config, serve_live(config, venues_of(config), config.engine, click.echo, once))
+    run(config, serve_live(config, venues_of(config), config.engine, click.echo, once))
 
 
 @click.command()
@@ -43,9 +45,16 @@ def up(context: click.Context, /, once: bool, **changes: Any) -> None:
 @click.option("--assets", type=click.IntRange(10, 2000), default=None, help="Assets in the simulated world.")
 @click.option("--rate", type=click.FloatRange(min=1), default=None, help="Messages a second it aims at.")
 @click.option("--seed", type=int, default=None, help="Same seed, same world.")
+@FAULT
 @click.pass_context
 def demo(
-    context: click.Context, /, assets: int | None, rate: float | None, seed: int | None, **changes: Any
+    context: click.Context,
+    /,
+    assets: int | None,
+    rate: float | None,
+    seed: int | None,
+    faults: tuple[str, ...],
+    **changes: Any,
 ) -> None:
     """Run on the built-in simulated world: the live path with only the addresses changed."""
     import msgspec
@@ -53,15 +62,16 @@ def demo(
     from crosstape.app.serving import demo_config, demo_settings, serve_live, simulated
 
     config = demo_config(_config(context, changes))
-    given = {k: v for k, v in (("assets", assets), ("rate", rate), ("seed", seed)) if v is not None}
+    asked = (("assets", assets), ("rate", rate), ("seed", seed), ("faults", faults or None))
+    given = {k: v for k, v in asked if v is not None}
     world = msgspec.structs.replace(config.demo, **given)
 
-    async def run() -> None:
+    async def work() -> None:
         click.echo(f"starting a simulated world of {world.assets} assets (seed {world.seed}) …")
         async with simulated(world) as venues:
             await serve_live(config, venues, demo_settings(config), click.echo)
 
-    _run(config, run())
+    run(config, work())
 
 
 def record_tape(path: Path | None, folder: Path, seconds: float) -> None:
@@ -76,7 +86,7 @@ def record_tape(path: Path | None, folder: Path, seconds: float) -> None:
     tape = msgspec.structs.replace(config.tape, record=True, folder=str(folder))
     config = msgspec.structs.replace(config, tape=tape)
 
-    async def run() -> None:
+    async def work() -> None:
         live = Live(config, venues_of(config))
         live.open(config.engine)
         pump = live.pump(lambda view: None, frozenset)
@@ -85,7 +95,7 @@ def record_tape(path: Path | None, folder: Path, seconds: float) -> None:
                 await live.run(pump)
         click.echo(f"{pump.timing.frames:,} frames in {folder}")
 
-    _run(config, run())
+    run(config, work())
 
 
 def _config(context: click.Context, changes: dict[str, Any]) -> Any:
@@ -104,7 +114,8 @@ def _config(context: click.Context, changes: dict[str, Any]) -> Any:
     return config
 
 
-def _run(config: Any, work: Coroutine[Any, Any, None]) -> None:
+def run(config: Any, work: Coroutine[Any, Any, None]) -> None:
+    """In an event loop, with logs as configured; the error that ended it is raised alone."""
     from crosstape.cli.logging import configure
 
     configure(config.log_level, config.log_json)

@@ -26,10 +26,18 @@ MARKET = click.option("--market", default="", help="Market of captures that do n
 @click.option("--speed", type=float, default=0.0, help="Times real time; 0 = as fast as it goes.")
 @click.option("--top", type=int, default=3, show_default=True, help="Rows shown of every board.")
 @MARKET
-def replay(paths: tuple[Path, ...], speed: float, top: int, market: str) -> None:
+@click.option("--serve", is_flag=True, help="Serve the tape over the API instead, to be moved in time.")
+@click.option("--port", type=click.IntRange(0, 65_535), default=8318, show_default=True, help="With --serve.")
+@click.option("--at", default="", help="With --serve: begin here (ISO 8601, or ms since the epoch).")
+@click.option("--parent", is_flag=True, hidden=True, help="End with whoever started this.")
+def replay(
+    paths: tuple[Path, ...], speed: float, top: int, market: str, serve: bool, port: int, at: str, parent: bool
+) -> None:
     """Replay tapes or public captures: counts, the top of the boards, and the digest."""
     from crosstape.app import replaying
 
+    if serve:
+        return _serve(paths, port, at, parent)
     frames, machine = replaying.open_tape(paths, market)
     counts: Counter[tuple[str, str]] = Counter()
     last: list[View] = []
@@ -40,6 +48,24 @@ def replay(paths: tuple[Path, ...], speed: float, top: int, market: str) -> None
     if not last:
         raise click.ClickException("no TICK on the tape: nothing was published")
     _report(last[0], counts, took, top)
+
+
+def _serve(paths: tuple[Path, ...], port: int, at: str, parent: bool) -> None:
+    from crosstape.api.errors import ApiError
+    from crosstape.api.routes_replay import TIME, moment
+    from crosstape.app.replay_server import serve_replay
+    from crosstape.cli.running import run
+    from crosstape.config import load
+
+    if len(paths) != 1 or not paths[0].is_dir():
+        hint = "`crosstape tape splice … --into FOLDER` makes one of other things"
+        raise click.UsageError(f"--serve takes one folder of segments; {hint}")
+    try:
+        when = moment(float(at) if at.replace(".", "", 1).isdecimal() else at) if at else None
+    except ApiError as error:
+        raise click.BadParameter(f"{at!r} is no time (allowed: {TIME})", param_hint="--at") from error
+    key = sys.stdin.buffer.readline().decode().strip() if parent else ""
+    run(load(None), serve_replay(paths[0].resolve(), when, port, click.echo, key, parent))
 
 
 def _counted(frames: Iterator[Frame], counts: Counter[tuple[str, str]]) -> Iterator[Frame]:

@@ -191,6 +191,9 @@ def _quality(state: State, known: Catalogue, at: At, mode: str) -> NDArray[np.ui
         (Quality.UNDESCRIBED, known.undescribed),
         (Quality.HALVED_OI, state.halved[:n]),
         (Quality.LOSSY, state.lossy[:n]),
+        (Quality.SAMPLED, state.sampled[:n]),
+        (Quality.SKEWED, state.skewed[:n]),
+        (Quality.REPAIRED, seconds - state.repaired_s[:n] < GAP_S),
         (Quality.SIMULATED, np.full(n, mode == "simulated")),
     )
     flags = np.zeros(n, np.uint32)

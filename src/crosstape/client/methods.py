@@ -1,0 +1,82 @@
+"""Every endpoint as a method of both clients: written once, typed for each."""
+
+from __future__ import annotations
+
+from collections.abc import Awaitable, Callable
+from typing import Any, Generic, ParamSpec, TypeVar, overload
+
+from crosstape.client import endpoints as of
+from crosstape.client.endpoints import Request
+
+P = ParamSpec("P")
+T = TypeVar("T")
+
+
+class Method(Generic[P, T]):
+    """Asks what `make` says."""
+
+    def __init__(self, make: Callable[P, Request[T]]) -> None:
+        self.make = make
+        self.__doc__ = make.__doc__
+
+    @overload
+    def __get__(self, client: AtOnce, owner: Any) -> Callable[P, T]: ...
+
+    @overload
+    def __get__(self, client: Awaited, owner: Any) -> Callable[P, Awaitable[T]]: ...
+
+    @overload
+    def __get__(self, client: None, owner: Any) -> Method[P, T]: ...
+
+    def __get__(self, client: Any, owner: Any) -> Any:
+        if client is None:
+            return self
+
+        def call(*given: P.args, **named: P.kwargs) -> Any:
+            return client.send(self.make(*given, **named))
+
+        call.__doc__, call.__name__ = self.__doc__, self.make.__name__
+        return call
+
+
+class Methods:
+    """What a crosstape can be asked."""
+
+    health = Method(of.health)
+    ready = Method(of.ready)
+    status = Method(of.status)
+    venues = Method(of.venues)
+    columns = Method(of.columns)
+    instruments = Method(of.instruments)
+    markets = Method(of.markets)
+    market = Method(of.market)
+    book = Method(of.book)
+    trades = Method(of.trades)
+    candles = Method(of.candles)
+    series = Method(of.series)
+    boards = Method(of.boards)
+    board = Method(of.board)
+    leaderboard = Method(of.leaderboard)
+    assets = Method(of.assets)
+    asset = Method(of.asset)
+    asset_candles = Method(of.asset_candles)
+    spreads = Method(of.spreads)
+    funding = Method(of.funding)
+    liquidations = Method(of.liquidations)
+    prefs = Method(of.prefs)
+    put_prefs = Method(of.put_prefs)
+    tapes = Method(of.tapes)
+    replay = Method(of.replay)
+    control = Method(of.control)
+    replays = Method(of.replays)
+    open_replay = Method(of.open_replay)
+    one_replay = Method(of.one_replay)
+    end_replay = Method(of.end_replay)
+
+
+class Awaited(Methods):
+    """A client whose methods are awaited."""
+
+
+class AtOnce(Methods):
+    """A client whose methods answer at once."""

@@ -1,0 +1,98 @@
+"""Every topic of the WebSocket as a function that says what to subscribe to and what comes."""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Sequence
+from typing import Any, Generic, TypeVar
+
+import msgspec
+
+from crosstape.client.merged import BookState, Events, EventState, Merging, StatusState, Table, TableState
+from crosstape.client.results import Book, Candle, Liquidation, Row, Status, Trade
+
+T = TypeVar("T")
+
+
+class Topic(msgspec.Struct, Generic[T], frozen=True):
+    """What to subscribe to. n: rows, 0 = the topic's own; hz: 1, 2, 5 or 10 batches a second at most."""
+
+    name: str
+    merge: Callable[[], Merging]
+    n: int = 0
+    hz: int = 10
+    columns: tuple[str, ...] = ()
+    encoding: str = "json"
+
+    def command(self, resume: int) -> Row:
+        """As the server takes it."""
+        said: Row = {"op": "subscribe", "topic": self.name, "hz": self.hz, "encoding": self.encoding}
+        if self.columns:
+            said["columns"] = self.columns
+        if self.n:
+            said["n"] = self.n
+        if resume >= 0:
+            said["resume"] = resume
+        return said
+
+
+def _table(name: str, n: int, hz: int, columns: Sequence[str]) -> Topic[Table]:
+    return Topic(name, lambda: TableState(name), n, hz, tuple(columns), "columns")
+
+
+def _events(name: str, kind: type[T], n: int, hz: int) -> Topic[Events[T]]:
+    return Topic(name, lambda: EventState(name, kind), n, hz)
+
+
+def markets(n: int = 0, hz: int = 10, columns: Sequence[str] = ()) -> Topic[Table]:
+    """All markets, or the n of the greatest turnover."""
+    return _table("markets", n, hz, columns)
+
+
+def market(id: str, hz: int = 10, columns: Sequence[str] = ()) -> Topic[Table]:
+    """One market: a table of one row, with every column unless said."""
+    return _table(f"market:{id}", 0, hz, columns)
+
+
+def board(name: str, n: int = 0, hz: int = 10, columns: Sequence[str] = ()) -> Topic[Table]:
+    """A board, best first."""
+    return _table(f"board:{name}", n, hz, columns)
+
+
+def assets(n: int = 0, hz: int = 10, columns: Sequence[str] = ()) -> Topic[Table]:
+    """Sums and means of all assets, or of the n of the greatest turnover."""
+    return _table("assets", n, hz, columns)
+
+
+def asset(asset: str, hz: int = 10, columns: Sequence[str] = ()) -> Topic[Table]:
+    """An asset's instruments."""
+    return _table(f"asset:{asset}", 0, hz, columns)
+
+
+def trades(id: str, n: int = 0, hz: int = 10) -> Topic[Events[Trade]]:
+    """A market's trades; the newest n to begin with."""
+    return _events(f"trades:{id}", Trade, n, hz)
+
+
+def candles(id: str, tf: str = "1m", n: int = 0, hz: int = 10) -> Topic[Events[Candle]]:
+    """A market's candles as they close; the newest n to begin with."""
+    return _events(f"candles:{id}:{tf}", Candle, n, hz)
+
+
+def liquidations(n: int = 0, hz: int = 10) -> Topic[Events[Liquidation]]:
+    """Forced orders of all markets; the newest n to begin with."""
+    return _events("liquidations", Liquidation, n, hz)
+
+
+def book(id: str, n: int = 0, hz: int = 10) -> Topic[Book]:
+    """An order book, n levels a side."""
+    return Topic(f"book:{id}", lambda: BookState(f"book:{id}"), n, hz)
+
+
+def status() -> Topic[Status]:
+    """How the server is doing, once a second."""
+    return Topic("status", lambda: StatusState("status"), hz=1)
+
+
+ALL: tuple[Callable[..., Topic[Any]], ...] = (
+    markets, market, board, assets, asset, trades, candles, liquidations, book, status,
+)  # fmt: skip
