@@ -152,6 +152,30 @@ def test_what_a_cut_missed_is_asked_for_and_put_where_it_belongs() -> None:
     assert len(klines) == 1
 
 
+def test_two_cuts_close_together_count_nothing_twice() -> None:
+    bench = started("BTCUSDT")
+    bench.trades("BTCUSDT", ("a", 10.0, 1.0))
+    before = bench.ts
+    bench.tick(1.0)
+    cut_and_back(bench, 1.0)
+    between = []
+    for n in range(60):
+        bench.trades("BTCUSDT", (f"m{n}", 10.0, 1.0), conn=2)
+        between.append((f"m{n}", 10.0, 1.0, bench.ts))
+        bench.tick(0.03)
+    bench.put(LINEAR, Kind.CLOSE, b"lost", conn=2, status=1006)
+    bench.tick(1.0)
+    bench.put(LINEAR, Kind.OPEN, conn=3)
+    bench.trades("BTCUSDT", ("z", 10.0, 1.0), conn=3)
+    last = bench.ts
+    bench.tick(3.0)
+    missed = [("x", 10.0, 1.0, before + SECOND), ("y", 10.0, 1.0, last - SECOND // 2)]
+    rows = sorted([("a", 10.0, 1.0, before), *between, ("z", 10.0, 1.0, last), *missed], key=lambda r: -r[3])
+    bench.answer_trades("BTCUSDT", rows)
+    bench.tick(1.0)
+    assert bench.column("turnover_1m") == pytest.approx(10.0 * 64)
+
+
 def test_an_answer_that_does_not_reach_back_says_so() -> None:
     bench = started("BTCUSDT")
     bench.trades("BTCUSDT", ("a", 10.0, 1.0))

@@ -12,13 +12,14 @@ from crosstape.api.codec import Schema, schema_of
 from crosstape.api.context import Context
 from crosstape.api.errors import ApiError, bad, one_of, unknown
 from crosstape.api.lookup import Lookup
+from crosstape.api.overview import overview_record
 from crosstape.api.query import PAGE, Filtered, flags, strict
 from crosstape.api.routes_events import candle_records, forced_record, trade_record
 from crosstape.api.routes_markets import board_named
 from crosstape.api.routes_system import status_record
 from crosstape.api.tables import DEFAULT_FIELDS, Mask, Record, chosen, measured, named
 from crosstape.api.topic import Spec, Topic
-from crosstape.api.topic_events import BookTopic, EventTopic, StatusTopic
+from crosstape.api.topic_events import BookTopic, EventTopic, RecordTopic
 from crosstape.api.topic_tables import Fit, Shown, TableTopic, asset_rows, board_rows, market_rows, one_row
 from crosstape.api.trades import Forced
 from crosstape.engine.view import View
@@ -27,7 +28,7 @@ from crosstape.model.event import AnyEvent, Candle, Liquidation, Trade
 from crosstape.state.bars import TIMEFRAMES
 
 TOPICS = ("markets", "market:{id}", "board:{name}", "assets", "asset:{asset}", "trades:{id}", "book:{id}",
-          "candles:{id}:{tf}", "liquidations", "status")  # fmt: skip
+          "candles:{id}:{tf}", "liquidations", "overview", "status")  # fmt: skip
 UNITS = {column.name: column.unit for column in COLUMNS}
 ASSET_UNITS = {"price_usd": "price", "instruments": "count", "change_24h": "fraction", "funding_8h": "rate"}
 TRADE = (("ts_ms", "ms"), ("price", "price"), ("size", "base"), ("notional", "quote"))
@@ -43,6 +44,7 @@ def topic_of(context: Context, spec: Spec) -> Topic:
     makers: dict[str, Callable[[Context, Spec, str], Topic]] = {
         "markets": _markets, "market": _market, "board": _board, "assets": _assets, "asset": _asset,
         "trades": _trades, "book": _book, "candles": _candles, "liquidations": _liquidations, "status": _status,
+        "overview": _overview,
     }  # fmt: skip
     if kind not in makers or bool(rest) != any(name.startswith(kind + ":") for name in TOPICS):
         raise one_of("topic", spec.topic, TOPICS)
@@ -182,7 +184,17 @@ def _book(context: Context, spec: Spec, rest: str) -> Topic:
 
 def _status(context: Context, spec: Spec, _: str) -> Topic:
     _no_columns(spec)
-    return StatusTopic(lambda: status_record(context))
+    return RecordTopic("status", lambda _: status_record(context))
+
+
+def _overview(context: Context, spec: Spec, _: str) -> Topic:
+    _no_columns(spec)
+
+    def make(view: View) -> Record:
+        lookup = context.lookup
+        return overview_record(view, lookup if lookup.rows is view.rows else Lookup(view.rows))
+
+    return RecordTopic("overview", make)
 
 
 def _no_columns(spec: Spec) -> None:

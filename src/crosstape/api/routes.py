@@ -98,6 +98,7 @@ ROUTES: tuple[Route, ...] = (
     Route(f"{V1}/assets", routes_markets.assets, OfAssets, kept=True),
     Route(f"{V1}/assets/{{asset}}", routes_markets.asset, OneAsset, kept=True, also=(404,)),
     Route(f"{V1}/assets/{{asset}}/candles", routes_events.asset_candles, Bars, kept=True, also=(404,)),
+    Route(f"{V1}/overview", routes_across.overview, kept=True),
     Route(f"{V1}/spreads", routes_across.spreads, Across, kept=True),
     Route(f"{V1}/funding", routes_across.funding, Across, kept=True),
     Route(f"{V1}/liquidations", routes_events.liquidations, Liquidated, kept=True, also=(404,)),

@@ -21,6 +21,8 @@ from crosstape.state.state import State
 
 BUY = Side.BUY
 SECOND_NS = 1_000_000_000
+# A hole that nobody answered for while so many trades came is given up.
+MOST_KNOWN = 20_000
 
 
 def trade(state: State, row: int, event: Trade, ts: int) -> None:
@@ -55,17 +57,20 @@ def trade(state: State, row: int, event: Trade, ts: int) -> None:
     elif not known:
         state.open_bars.add(row)
     if state.holes and (hole := state.holes.get(row)) is not None:
-        _reach(hole, event)
+        _reach(state, row, hole, event)
 
 
-def _reach(hole: Hole, event: Trade) -> None:
-    """A trade behind the hole: the first one says where it ends."""
+def _reach(state: State, row: int, hole: Hole, event: Trade) -> None:
+    """A trade behind the hole: the first one says where it ends. All are known by id until the hole is closed,
+    because the next cut may come before that."""
     if not hole.until:
         hole.until = event.ts_event
         # What was asked for before may lack what came between the answer and this trade.
         hole.asked_ts = 0
-    if event.ts_event <= hole.until:
+    if not hole.answered:
         hole.known.add(event.id)
+        if len(hole.known) > MOST_KNOWN:
+            del state.holes[row]
 
 
 def mend(state: State, row: int, event: Trade, ts: int) -> None:

@@ -60,9 +60,10 @@ export function steps(tick: number): number[] {
   return [1, 2, 5, 10, 20, 50, 100, 200, 500, 1_000].map((times) => times * tick);
 }
 
-/** The finest step that shows the book with `rungs` rungs a side. */
+/** The coarsest step that fills `rungs` rungs a side. */
 export function fitting(levels: Iterable<number>, tick: number, rungs: number): number {
   const prices = [...levels];
   const range = Math.max(...prices) - Math.min(...prices);
-  return steps(tick).find((step) => range / step <= rungs) ?? tick * 1_000;
+  // The coarsest that still fills the rungs; what does not fit is further away.
+  return steps(tick).findLast((step) => range / step >= rungs) ?? tick;
 }

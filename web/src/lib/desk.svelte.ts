@@ -89,6 +89,11 @@ export class Desk {
     return this.boards.find((board) => board.name === name);
   }
 
+  /** Nothing new is due: a replay, or no page that asks for anything. */
+  private get still(): boolean {
+    return this.base !== "" || this.mode === "replay" || !this.socket.busy;
+  }
+
   get stale(): boolean {
     return this.silent > 0 || this.state !== "open";
   }
@@ -126,8 +131,9 @@ export class Desk {
   }
 
   private age(): void {
-    const since = performance.now() - this.socket.heardAt;
-    const silent = document.hidden || since < STALE_MS ? 0 : since / 1_000;
+    const since = performance.now() - this.socket.toldAt;
+    // A replay that stands still says nothing, and is not stale for that.
+    const silent = document.hidden || this.still || since < STALE_MS ? 0 : since / 1_000;
     if (Math.round(silent * 2) !== Math.round(this.silent * 2)) this.silent = silent;
   }
 

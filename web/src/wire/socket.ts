@@ -64,6 +64,8 @@ export class Socket {
   state: State = "connecting";
   /** performance.now() of the last message, and counters for the System page. */
   heardAt = 0;
+  /** The same for what topics say; answers to pings do not count. */
+  toldAt = 0;
   serverTs = 0;
   rtt = NaN;
   messages = 0;
@@ -85,6 +87,10 @@ export class Socket {
     private readonly changed: () => void = () => undefined,
     private readonly world: World = REAL,
   ) {}
+
+  get busy(): boolean {
+    return this.subscriptions.size > 0;
+  }
 
   start(): void {
     this.watch = setInterval(() => this.check(), 1_000);
@@ -127,7 +133,7 @@ export class Socket {
   pause(paused: boolean): void {
     if (paused === this.paused) return;
     this.paused = paused;
-    this.heardAt = this.world.now();
+    this.heardAt = this.toldAt = this.world.now();
     this.send({ op: paused ? "pause" : "resume" });
   }
 
@@ -157,7 +163,7 @@ export class Socket {
     ws.onopen = () => {
       if (ws !== this.ws) return;
       this.attempts = 0;
-      this.heardAt = this.world.now();
+      this.heardAt = this.toldAt = this.world.now();
       this.byId.clear();
       this.become("open");
       for (const known of this.subscriptions.values()) this.ask(known);
@@ -238,6 +244,7 @@ export class Socket {
     const known = this.byId.get(topicOf(data));
     if (!known?.ack) return;
     const frame = decode(data, known.ack.columns, known.ack.schema);
+    this.toldAt = this.heardAt;
     if (!this.follows(known, frame.kind === 1, frame.seq)) return;
     this.serverTs = Math.max(this.serverTs, frame.ts);
     for (const listener of known.listeners) listener.frame?.(frame);
@@ -261,6 +268,7 @@ export class Socket {
       for (const listener of known.listeners) listener.said?.(said);
     } else if ((said.kind === "snapshot" || said.kind === "delta") && known?.ack) {
       if (typeof said.seq !== "number" || typeof said.ts_ms !== "number") throw new WireError("no seq");
+      this.toldAt = this.heardAt;
       if (!this.follows(known, said.kind === "snapshot", said.seq)) return;
       this.serverTs = Math.max(this.serverTs, said.ts_ms);
       for (const listener of known.listeners) listener.said?.(said);
