@@ -12,10 +12,11 @@ from crosstape.cli.keys import keys
 from crosstape.cli.running import demo, up
 from crosstape.cli.showing import boards, config, doctor, venues
 from crosstape.cli.tapes import replay, tape
+from crosstape.cli.terminal import tui
 from crosstape.model.errors import ConfigError, CrosstapeError, TapeError
 
 COMMANDS = {
-    command.name or "": command for command in (up, demo, replay, tape, venues, boards, keys, doctor, config)
+    command.name or "": command for command in (up, demo, tui, replay, tape, venues, boards, keys, doctor, config)
 }
 
 
