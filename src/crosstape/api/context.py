@@ -86,9 +86,11 @@ class Context(msgspec.Struct, frozen=True):
 
     @property
     def lookup(self) -> Lookup:
-        """Names of the newest view's rows."""
-        assert self.hub.lookup is not None, "published with the view"
-        return self.hub.lookup
+        """Names of the newest view's rows; 503 before the first."""
+        lookup = self.hub.lookup
+        if lookup is None:
+            raise ApiError(503, "not_ready", "no view has been published yet; see /ready")
+        return lookup
 
     @property
     def mode_flag(self) -> int:

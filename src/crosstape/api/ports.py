@@ -187,6 +187,23 @@ class Replays(Protocol):
         ...
 
 
+class HourOfSource(msgspec.Struct, frozen=True):
+    """One source in one hour of the completeness ledger. `hour` = its first ns; NaN = not known."""
+
+    source: str
+    hour: int
+    frames: int = 0
+    bytes: int = 0
+    gaps: int = 0
+    seconds_lost: float = 0.0
+    repaired: int = 0
+    duplicates: int = 0
+    decode_errors: int = 0
+    lag_p50_ms: float = float("nan")
+    lag_p99_ms: float = float("nan")
+    clock_offset_ms: float = float("nan")
+
+
 class Operations(Protocol):
     """Who knows how the process is doing; called at most ten times a second, on the loop."""
 
@@ -204,6 +221,10 @@ class Ledger(Protocol):
 
     def prefs_put(self, user: str, prefs: dict[str, Any]) -> None:
         """Replace what this user saved."""
+        ...
+
+    def completeness(self, source: str, since: int, until: int) -> Any:
+        """Hours that begin in [since, until), as records with the fields of `HourOfSource`; "" = every source."""
         ...
 
     def key_role(self, key: str) -> str | None:

@@ -130,6 +130,14 @@ class Described(Query, frozen=True):
     q: Text = ""
 
 
+class Trusted(Formatted, frozen=True):
+    """The completeness ledger."""
+
+    hours: Annotated[int, Meta(ge=1, le=24 * 366)] = 24
+    source: Text = ""
+    market: Text = ""
+
+
 PARAMETERS: dict[str, str] = {
     "format": "json, or csv with the same rows",
     "limit": "rows at most; 0 = the default",
@@ -150,6 +158,8 @@ PARAMETERS: dict[str, str] = {
     "tf": "timeframe: 1m 3m 5m 15m 30m 1h 2h 4h 6h 12h 1d",
     "depth": "levels a side",
     "id": "instrument id",
+    "hours": "so many hours, the running one included",
+    "source": "one source of frames: bybit-linear/0",
     "side": "side of the forced order: SELL closed a long",
     "min_usd": "least value in dollars",
 }

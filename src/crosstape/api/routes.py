@@ -7,7 +7,15 @@ from typing import Any
 
 import msgspec
 
-from crosstape.api import metrics, routes_across, routes_events, routes_markets, routes_replay, routes_system
+from crosstape.api import (
+    metrics,
+    routes_across,
+    routes_events,
+    routes_markets,
+    routes_quality,
+    routes_replay,
+    routes_system,
+)
 from crosstape.api.context import Answer, Ask, Context
 from crosstape.api.ports import Role
 from crosstape.api.query import (
@@ -24,6 +32,7 @@ from crosstape.api.query import (
     Ranked,
     Recent,
     Sampled,
+    Trusted,
 )
 
 Endpoint = Callable[[Context, Ask[Any]], Awaitable[Answer]]
@@ -36,6 +45,7 @@ class Route(msgspec.Struct, frozen=True):
     role     the least a caller needs; None = open without a key
     also     answers besides 200 and the ones every endpoint may give
     takes    what its body is decoded into
+    media    of an answer that is not JSON
     """
 
     path: str
@@ -46,6 +56,7 @@ class Route(msgspec.Struct, frozen=True):
     role: Role | None = Role.VIEWER
     also: tuple[int, ...] = ()
     takes: Any = dict[str, Any]
+    media: str = ""
 
     @property
     def prefix(self) -> str:
@@ -67,8 +78,10 @@ class Route(msgspec.Struct, frozen=True):
 ROUTES: tuple[Route, ...] = (
     Route("/health", routes_system.health, role=None),
     Route("/ready", routes_system.ready, role=None, also=(503,)),
-    Route("/metrics", metrics.metrics),
+    Route("/metrics", metrics.metrics, media="text/plain"),
     Route(f"{V1}/status", routes_system.status, kept=True),
+    Route(f"{V1}/quality", routes_quality.quality, Trusted),
+    Route(f"{V1}/kpis", routes_quality.key_figures),
     Route(f"{V1}/venues", routes_system.venues, kept=True),
     Route(f"{V1}/columns", routes_markets.columns, Described, kept=True),
     Route(f"{V1}/filters", routes_markets.filters, kept=True),

@@ -7,6 +7,7 @@ import time
 
 import msgspec
 import psutil
+import structlog
 
 from crosstape import __version__
 from crosstape.api.ports import HostStatus, OperationsStatus, SourceStatus, TapeStatus
@@ -30,8 +31,16 @@ class Vitals:
         self._cached: tuple[float, OperationsStatus] | None = None
 
     async def watch_loop(self) -> None:
-        """Measure how late the event loop runs what is due."""
+        """Measure how late the event loop runs what is due; say it aloud when the tape ends."""
+        recorder = self._live.recorder
         while True:
+            if recorder is not None and recorder.failed:
+                structlog.get_logger("crosstape").error(
+                    "RECORDING HAS ENDED; the live path goes on without a tape",
+                    reason=recorder.failed,
+                    frames_lost=recorder.lost,
+                )
+                recorder = None
             due = time.perf_counter() + LAG_EVERY_S
             await asyncio.sleep(LAG_EVERY_S)
             self._lag.add(max(time.perf_counter() - due, 0.0))

@@ -18,12 +18,15 @@ from crosstape.client.results import (
     Book,
     Candles,
     Columns,
+    Filtering,
     Health,
     Instrument,
+    Kpi,
     Liquidation,
     Market,
     Markets,
     Prefs,
+    Quality,
     Ranked,
     Ready,
     Replay,
@@ -111,9 +114,24 @@ def status() -> Request[Status]:
     return _ask(Status, f"{V1}/status")
 
 
+def quality(hours: int = 24, source: str = "", market: str = "") -> Request[Quality]:
+    """The completeness ledger by source and hour, the running hour last."""
+    return _ask(Quality, f"{V1}/quality", {"hours": hours, "source": source, "market": market})
+
+
+def kpis() -> Request[Rows[Kpi]]:
+    """The figures the server answers for, against their targets."""
+    return _ask(Rows[Kpi], f"{V1}/kpis")
+
+
 def venues() -> Request[Rows[Row]]:
     """Capabilities of every venue, and how its markets are doing."""
     return _ask(Rows[Row], f"{V1}/venues")
+
+
+def filters() -> Request[Filtering]:
+    """The words that filters take."""
+    return _ask(Filtering, f"{V1}/filters")
 
 
 def columns(q: str = "") -> Request[Columns]:

@@ -28,10 +28,12 @@ def begin(state: State, source: Source, stream: Stream | None, ts: int) -> None:
     for row, shard in enumerate(state.table.shards):
         last = state.seen[row].last if shard == source.shard else 0
         if last:
-            known = state.holes.get(row)
-            since, closed = (known.since, known.closed) if known is not None else (last, source.closed_ts)
-            ids = known.known if known is not None else set()
-            state.holes[row] = Hole(since, closed, ts, known=ids | state.seen[row].young | state.seen[row].old)
+            before, seen = state.holes.get(row), state.seen[row]
+            hole = Hole(last, source.closed_ts, ts, known=seen.young | seen.old)
+            if before is not None and not before.answered:
+                hole.since, hole.closed = before.since, before.closed
+                hole.known |= before.known
+            state.holes[row] = hole
 
 
 def go_on(state: State, streams: Mapping[str, Stream], venues: Mapping[str, Venue], ts: int) -> None:
@@ -69,7 +71,11 @@ def answered(state: State, market: str, events: Decoded, ts: int) -> None:
     for row, first in sorted(oldest.items()):
         hole = state.holes.get(row)
         instrument = state.table.instruments[row] if row >= 0 else None
-        if hole is None or instrument is None or not hole.found:
+        if hole is None or instrument is None:
+            continue
+        # An answer to what was asked before the last cut does not reach to its end.
+        hole.answered = hole.answered or bool(hole.asked_ts)
+        if not hole.found:
             continue
         source = state.sources.get(state.table.shards[row])
         if source is not None:

@@ -17,19 +17,24 @@ from crosstape.state.fields import (
     TRADES,
 )
 from crosstape.state.hole import Hole
+from crosstape.state.seen import Seen
 from crosstape.state.state import State
 
 BUY = Side.BUY
 SECOND_NS = 1_000_000_000
+# A hole that nobody answered for while so many trades came is given up.
+MOST_KNOWN = 20_000
 
 
-def trade(state: State, row: int, event: Trade, ts: int) -> None:
+def trade(state: State, row: int, seen: Seen, event: Trade, ts: int) -> None:
     """One execution, as it is streamed."""
     fold = state.table.folds[row]
     if fold is not None:
         event = Trade(event.symbol, event.ts_event, fold.price(event.price), fold.size(event.price, event.size),
                       event.taker, event.id, event.block, event.counterparties)  # fmt: skip
     price, size, ts_event = event.price, event.size, event.ts_event
+    if ts_event > seen.last:
+        seen.last = ts_event
     cell = state.cells[row]
     state.events.append((row, event))
     state.dirty.add(row)
@@ -55,17 +60,20 @@ def trade(state: State, row: int, event: Trade, ts: int) -> None:
     elif not known:
         state.open_bars.add(row)
     if state.holes and (hole := state.holes.get(row)) is not None:
-        _reach(hole, event)
+        _reach(state, row, hole, event)
 
 
-def _reach(hole: Hole, event: Trade) -> None:
-    """A trade behind the hole: the first one says where it ends."""
+def _reach(state: State, row: int, hole: Hole, event: Trade) -> None:
+    """A trade behind the hole: the first one says where it ends. All are known by id until the hole is closed,
+    because the next cut may come before that."""
     if not hole.until:
         hole.until = event.ts_event
         # What was asked for before may lack what came between the answer and this trade.
         hole.asked_ts = 0
-    if event.ts_event <= hole.until:
+    if not hole.answered:
         hole.known.add(event.id)
+        if len(hole.known) > MOST_KNOWN:
+            del state.holes[row]
 
 
 def mend(state: State, row: int, event: Trade, ts: int) -> None:

@@ -9,9 +9,9 @@ from dataclasses import dataclass, field
 class Hole:
     """since, until   the venue's time of the last trade before it and of the first one behind it, ns; 0 = none yet
     closed, opened   our time at which the stream went and came back
-    known     ids of the trades at its edges, and of those that were made up for
+    known     ids of the trades before it, of those streamed since, and of those that were made up for
     asked_ts  when its trades were asked for, 0 = not yet; found: how many came
-    candles   whether its minutes were asked for as well
+    answered  whether its trades have come; candles: whether its minutes were asked for as well
     """
 
     since: int
@@ -21,4 +21,5 @@ class Hole:
     known: set[str] = field(default_factory=set)
     asked_ts: int = 0
     found: int = 0
+    answered: bool = False
     candles: bool = False
