@@ -2,14 +2,17 @@
 
 from __future__ import annotations
 
+import json
 import sys
 import time
+import urllib.error
+import urllib.request
 from typing import Any
-from urllib.parse import urlencode
+from urllib.parse import urlencode, urlsplit
 
 import click
 
-from crosstape.cli.showing import KEY, URL, configured, fetch
+from crosstape.cli.showing import KEY, URL, configured
 
 COUNTS = ("frames", "gaps", "repaired", "duplicates", "decode_errors")
 
@@ -98,3 +101,26 @@ def kpi(context: click.Context, strict: bool, url: str, key: str) -> None:
     Console().print(table)
     if strict and any(row["met"] is False for row in answer["rows"]):
         sys.exit(1)
+
+
+def fetch(url: str, key: str = "") -> dict[str, Any]:
+    """The JSON behind an address of the API; its own error message where it refuses."""
+    if urlsplit(url).scheme not in ("http", "https"):
+        raise click.BadParameter(f"{url!r} is no http address", param_hint="--url")
+    request = urllib.request.Request(url, headers={"x-api-key": key} if key else {})
+    try:
+        with urllib.request.urlopen(request, timeout=10) as answer:
+            found: dict[str, Any] = json.loads(answer.read())
+            return found
+    except urllib.error.HTTPError as error:
+        try:
+            body = json.loads(error.read())["error"]
+        except (ValueError, KeyError):
+            raise click.ClickException(f"{url}: HTTP {error.code}") from error
+        allowed = f" (allowed: {body['allowed']})" if body.get("allowed") else ""
+        raise click.ClickException(f"{body.get('message', error.reason)}{allowed}") from error
+    except (urllib.error.URLError, OSError) as error:
+        reason = getattr(error, "reason", error)
+        raise click.ClickException(
+            f"no crosstape answers at {url} ({reason}); is `crosstape demo` running?"
+        ) from error
