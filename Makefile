@@ -12,14 +12,19 @@ WEB := src/crosstape/_web/index.html
 WEB_FILES := hatch_build.py $(wildcard web/*.json web/*.js web/*.ts web/*.html web/.npmrc) \
 	$(shell find web/src web/public -type f 2>/dev/null)
 
+# Without the packages that the dashboard is built from, crosstape still runs; its page then says what to do.
+TRY_WEB = $(MAKE) --no-print-directory $(WEB) || echo "! the dashboard is not built, see above; crosstape runs without it" >&2
+
 help: ## list the targets
 	@grep -hE '^[a-z]+:.*##' $(MAKEFILE_LIST) | sed -E 's/^([a-z]+):.*## (.*)/  make \1|\2/' | column -t -s '|'
 	@echo '  More arguments: make demo ARGS="--assets 50"'
 
-demo: $(VENV)/run.stamp $(WEB) ## run on a simulated world, no network needed
+demo: $(VENV)/run.stamp ## run on a simulated world, no network needed
+	@$(TRY_WEB)
 	@exec $(BIN)/crosstape demo $(ARGS)
 
-up: $(VENV)/run.stamp $(WEB) ## run on live public venues
+up: $(VENV)/run.stamp ## run on live public venues
+	@$(TRY_WEB)
 	@exec $(BIN)/crosstape up $(ARGS)
 
 web: $(VENV)/run.stamp $(WEB) ## build the dashboard, if anything of it changed

@@ -10,4 +10,4 @@ const target = document.getElementById("app")!;
 target.replaceChildren();
 mount(App, { target, props: { prefs, router } });
 // Figures first, then the letters they are set in.
-setTimeout(() => void import("./fonts.css"), 1_500);
+setTimeout(() => void import("./fonts.css").catch(() => undefined), 1_500);

@@ -93,7 +93,8 @@ def _table(context: Context, spec: Spec, pick: Picker, default: Sequence[str], n
     def select(view: View) -> Shown:
         assert context.hub.lookup is not None, "there is a view"
         quality = view.quality | flag if flag else view.quality
-        return Shown(pick(view), [view.columns[name] for name in order], quality, context.hub.lookup.ids)
+        lookup = context.hub.lookup
+        return Shown(pick(view), [view.columns[name] for name in order], quality, lookup.ids, lookup.labels)
 
     return TableTopic(select, schema, n, spec.encoding == "columns")
 

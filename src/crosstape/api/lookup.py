@@ -21,6 +21,8 @@ class Lookup:
         known: Sequence[Instrument | None] = rows.instruments
         self.ids = [i.id if i is not None else "" for i in known]
         self.symbols = [i.symbol if i is not None else "" for i in known]
+        # What to call an instrument whose native name says nothing: "@142".
+        self.labels = [i.symbol if i is not None and i.base.upper() not in i.native.upper() else "" for i in known]
         self.words = {
             "market": np.array([i.market if i is not None else "" for i in known], np.str_),
             "venue": np.array([i.venue if i is not None else "" for i in known], np.str_),

@@ -21,12 +21,14 @@ U32 = NDArray[np.uint32]
 
 
 class Shown(msgspec.Struct, frozen=True):
-    """The table as of one view: `rows` in order; columns and quality over all positions."""
+    """The table as of one view: `rows` in order; columns and quality over all positions; `labels` = what to show
+    for a name that says nothing, "" for the others."""
 
     rows: NDArray[np.intp]
     columns: Sequence[F64]
     quality: U32
     names: Sequence[str]
+    labels: Sequence[str] = ()
 
 
 Select = Callable[[View], Shown]
@@ -47,6 +49,7 @@ class TableTopic:
         self._values: list[NDArray[Any]] = [np.zeros(0, kind) for kind in self._types]
         self._names: dict[int, str] = {}
         self._all: Sequence[str] = ()
+        self._labels: Sequence[str] = ()
         self._changed: NDArray[np.intp] = np.zeros(0, np.intp)
         self._entered: dict[int, str] = {}
 
@@ -97,18 +100,21 @@ class TableTopic:
         ranks, quality = self._ranks[rows], self._quality[rows]
         word = "snapshot" if kind == SNAPSHOT else "delta"
         said_names = {str(row): name for row, name in names.items()}
+        labels = {str(row): self._labels[row] for row in names if row < len(self._labels) and self._labels[row]}
         start = {"kind": word, "topic": head.topic, "seq": head.seq, "ts_ms": head.ts_ms}
         if self._binary:
             columns = [np.where(ranks == GONE, np.nan, told[rows]) for told in self._values]
             frame = encode(kind, head, self.schema, rows.astype(np.uint32), ranks, quality, columns)
             binary = Message(frame, False)
-            return (said(start | {"kind": "names", "names": said_names}), binary) if said_names else (binary,)
+            told = {"kind": "names", "names": said_names, "labels": labels}
+            return (said(start | told), binary) if said_names else (binary,)
         kept = ranks != GONE
         here = rows[kept]
         lists = [told[here].tolist() for told in self._values]
         flags = [flag_names(q) for q in quality[kept].tolist()]
         table = list(zip(here.tolist(), ranks[kept].tolist(), flags, *lists, strict=True))
-        return (said(start | {"rows": table, "removed": rows[~kept].tolist(), "names": said_names}),)
+        return (said(start | {"rows": table, "removed": rows[~kept].tolist(), "names": said_names,
+                              "labels": labels}),)  # fmt: skip
 
     def _fit(self, size: int) -> None:
         had = self._ranks.size
@@ -122,7 +128,7 @@ class TableTopic:
         """A position that belongs to another now counts as new."""
         if shown.names is self._all:
             return
-        self._all = shown.names
+        self._all, self._labels = shown.names, shown.labels
         for row, name in list(self._names.items()):
             if row < len(shown.names) and shown.names[row] != name:
                 self._ranks[row] = GONE

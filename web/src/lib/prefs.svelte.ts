@@ -21,6 +21,8 @@ export interface Settings {
   /** Columns by board; "all" = the table of every market. */
   columns: Record<string, string[]>;
   layouts: Layout[];
+  /** When something was last set, ms since the epoch: of two copies the newer is right. */
+  changed: number;
 }
 
 export const DEFAULTS: Settings = {
@@ -35,6 +37,7 @@ export const DEFAULTS: Settings = {
     "cross_edge", "liquidations_1h", "spread_widest", "volatile"],
   columns: {},
   layouts: [],
+  changed: 0,
 };
 const PLACE = "crosstape.settings";
 const CHOICES: { [K in keyof Settings]?: readonly Settings[K][] } = {
@@ -84,27 +87,27 @@ export class Prefs {
   unsaved = $state("");
   private rest: Rest | undefined;
   private timer: ReturnType<typeof setTimeout> | undefined;
-  private touched = false;
 
   constructor() {
     this.show();
   }
 
-  /** The server's copy wins unless something was changed here meanwhile. */
+  /** The newer of the server's copy and this browser's. */
   async load(rest: Rest): Promise<void> {
     this.rest = rest;
     try {
       const { prefs } = await rest.get<{ prefs: Record<string, unknown> }>("/api/v1/prefs");
       this.unsaved = "";
-      if (!this.touched && Object.keys(prefs).length) this.take(sound(prefs));
+      const theirs = sound(prefs);
+      if (theirs.changed > this.settings.changed) this.take(theirs);
+      else if (theirs.changed < this.settings.changed) await this.save();
     } catch (error) {
       this.unsaved = String((error as Error).message);
     }
   }
 
   set(changes: Partial<Settings>): void {
-    this.touched = true;
-    this.take(sound({ ...this.settings, ...changes }));
+    this.take(sound({ ...this.settings, ...changes, changed: Date.now() }));
     clearTimeout(this.timer);
     this.timer = setTimeout(() => void this.save(), 400);
   }

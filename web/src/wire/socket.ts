@@ -27,7 +27,8 @@ export type Said = { kind: string; topic: string; seq: number; ts_ms: number } &
 export interface Listener {
   ack?(ack: Ack): void;
   frame?(frame: Frame): void;
-  names?(names: Record<string, string>): void;
+  /** Names by row; labels for those whose name says nothing to people. */
+  names?(names: Record<string, string>, labels: Record<string, string>): void;
   said?(message: Said): void;
   refused?(message: string): void;
 }
@@ -261,7 +262,7 @@ export class Socket {
 
   private hearText(message: unknown): void {
     if (typeof message !== "object" || message === null) throw new WireError("not an object");
-    const said = message as Said & { op?: string; id?: string; names?: Record<string, string> };
+    const said = message as Said & { op?: string; id?: string; names?: Record<string, string>; labels?: Record<string, string> };
     const known = typeof said.topic === "string" ? this.subscriptions.get(said.topic) : undefined;
     if (said.op === "pong") {
       this.rtt = this.world.now() - this.pinged;
@@ -272,7 +273,7 @@ export class Socket {
       if (code === "not_ready") return this.askLater(known);
       for (const listener of known.listeners) listener.refused?.(allowed ? `${why} (${allowed})` : why);
     } else if (said.kind === "names" && known && said.names) {
-      for (const listener of known.listeners) listener.names?.(said.names);
+      for (const listener of known.listeners) listener.names?.(said.names, said.labels ?? {});
     } else if (said.kind === "dropped" && known) {
       known.seq = undefined;
       for (const listener of known.listeners) listener.said?.(said);

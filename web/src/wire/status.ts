@@ -19,15 +19,14 @@ export interface Source {
   last_error: string;
 }
 
-/** One aim: what it is now, what it should be, and whether it is. */
+/** One aim: what it is now, what it should be, whether it is (null = not known yet), and how it is measured. */
 export interface Kpi {
   name: string;
-  title?: string;
   value: Num;
-  target: Num | string;
-  unit?: string;
+  unit: string;
+  target: string;
   met: boolean | null;
-  note?: string;
+  how: string;
 }
 
 export interface Status {
@@ -43,5 +42,30 @@ export interface Status {
   websocket: { clients: number; topics: number; sent: number; bytes: number; per_s: Num; conflated: number; dropped: number; cut_off: number };
   metrics: { metric: string; works: boolean; reason: string; of: number }[];
   continuity: { ts_ms: number; what: string; source: string; id: string }[];
-  kpis?: Kpi[];
+  kpis: Kpi[];
+}
+
+/** One source in one hour, as `/api/v1/quality` has it. */
+export interface Hour {
+  hour_ms: number;
+  source: string;
+  frames: number;
+  bytes: number;
+  gaps: number;
+  seconds_lost: Num;
+  repaired: number;
+  duplicates: number;
+  decode_errors: number;
+  lag_p50_ms: Num;
+  lag_p99_ms: Num;
+  clock_offset_ms: Num;
+  complete: Num;
+  running: boolean;
+}
+
+export interface Quality {
+  rows: Hour[];
+  note: string;
+  flags: { flag: string; rows: number; of: number; meaning: string }[];
+  drifts: { ts_ms: number; source: string; kind: string; path: string; what: string; sample: string }[];
 }

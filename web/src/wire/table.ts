@@ -11,6 +11,7 @@ export class Table implements Listener {
   cells: Cell[] = [];
   values: Float64Array[] = [];
   ids: string[] = [];
+  readonly labels = new Map<number, string>();
   rank: Uint32Array = EMPTY;
   quality: Uint32Array = EMPTY;
   /** +1 or -1 where the watched column last moved, with the time it did (performance.now()). */
@@ -38,6 +39,12 @@ export class Table implements Listener {
 
   value(name: string, row: number): number {
     return this.column(name)?.[row] ?? NaN;
+  }
+
+  /** What people call it: the native name, or a symbol where that says nothing. */
+  title(row: number): string {
+    const id = this.ids[row] ?? "";
+    return this.labels.get(row) ?? id.slice(id.indexOf(":") + 1);
   }
 
   has(row: number): boolean {
@@ -71,10 +78,15 @@ export class Table implements Listener {
     this.changed();
   }
 
-  names(names: Record<string, string>): void {
+  names(names: Record<string, string>, labels: Record<string, string> = {}): void {
     for (const [row, name] of Object.entries(names)) {
       const at = Number(row);
       if (Number.isInteger(at) && at >= 0 && at < MOST_ROWS) this.ids[at] = String(name);
+    }
+    for (const row of Object.keys(names)) {
+      const label = labels[row];
+      if (label === undefined) this.labels.delete(Number(row));
+      else this.labels.set(Number(row), String(label));
     }
   }
 
