@@ -7,29 +7,38 @@ PIP := $(BIN)/pip -qq --disable-pip-version-check --no-input
 ARGS ?=
 
 .DEFAULT_GOAL := help
-.PHONY: help demo up test check fmt clean
+.PHONY: help demo up web test check fmt screenshots clean
+WEB := src/crosstape/_web/index.html
+WEB_FILES := hatch_build.py $(wildcard web/*.json web/*.js web/*.ts web/*.html web/.npmrc) \
+	$(shell find web/src web/public -type f 2>/dev/null)
 
 help: ## list the targets
 	@grep -hE '^[a-z]+:.*##' $(MAKEFILE_LIST) | sed -E 's/^([a-z]+):.*## (.*)/  make \1|\2/' | column -t -s '|'
 	@echo '  More arguments: make demo ARGS="--assets 50"'
 
-demo: $(VENV)/run.stamp ## run on a simulated world, no network needed
+demo: $(VENV)/run.stamp $(WEB) ## run on a simulated world, no network needed
 	@exec $(BIN)/crosstape demo $(ARGS)
 
-up: $(VENV)/run.stamp ## run on live public venues
+up: $(VENV)/run.stamp $(WEB) ## run on live public venues
 	@exec $(BIN)/crosstape up $(ARGS)
 
-test: $(VENV)/dev.stamp ## run the tests
+web: $(VENV)/run.stamp $(WEB) ## build the dashboard, if anything of it changed
+
+test: $(VENV)/dev.stamp $(WEB) ## run the tests
 	@$(BIN)/python -m pytest -q $(ARGS)
 
-check: $(VENV)/dev.stamp ## run every gate: style, types, layers, house, docs
+check: $(VENV)/dev.stamp $(WEB) ## run every gate: style, types, layers, house, docs
 	@scripts/check $(ARGS)
 
 fmt: $(VENV)/dev.stamp ## format, fix what can be fixed, write the generated docs
-	@$(BIN)/ruff check --quiet --fix-only . ; $(BIN)/ruff format --quiet . ; $(BIN)/python scripts/docs
+	@$(BIN)/ruff check --quiet --fix-only . ; $(BIN)/ruff format --quiet . ; $(BIN)/python scripts/docs ; $(BIN)/python scripts/dashboards
+
+screenshots: $(VENV)/dev.stamp $(WEB) ## pictures of every page into docs/images, from the simulated world
+	@$(BIN)/python scripts/screenshots $(ARGS)
 
 clean: ## remove .venv and every cache
 	@rm -rf $(VENV) .mypy_cache .ruff_cache .pytest_cache .hypothesis .import_linter_cache build dist
+	@rm -rf web/node_modules src/crosstape/_web src/crosstape/_web.tmp
 	@find . -name __pycache__ -type d -prune -exec rm -rf {} +
 	@echo "· clean"
 
@@ -46,12 +55,17 @@ $(VENV)/run.stamp: requirements/run.txt pyproject.toml | $(VENV)/made.stamp
 	@echo "· installing what crosstape needs (requirements/run.txt)"
 	@$(PIP) install --require-hashes -r requirements/run.txt
 	@echo "· installing crosstape"
-	@$(PIP) install --no-deps --no-build-isolation -e .
+	@CROSSTAPE_SKIP_WEB=1 $(PIP) install --no-deps --no-build-isolation -e .
 	@touch $@
 
 $(VENV)/dev.stamp: requirements/dev.txt pyproject.toml | $(VENV)/made.stamp
 	@echo "· installing what the tests need (requirements/dev.txt)"
 	@$(PIP) install --require-hashes -r requirements/dev.txt
 	@echo "· installing crosstape"
-	@$(PIP) install --no-deps --no-build-isolation -e .
+	@CROSSTAPE_SKIP_WEB=1 $(PIP) install --no-deps --no-build-isolation -e .
 	@touch $@ $(VENV)/run.stamp
+
+# Built once more only when something of it changed. A virtual environment of either kind has the Node.js for it.
+$(WEB): $(WEB_FILES) | $(VENV)/made.stamp
+	@[ -e $(VENV)/run.stamp ] || $(MAKE) --no-print-directory $(VENV)/run.stamp
+	@$(BIN)/python hatch_build.py && touch -c $@

@@ -9,7 +9,7 @@ from bench.sides import PRUNE, Books, Top, Trades
 from crosstape.engine.machine import Machine
 from crosstape.model.event import BookDelta, BookSnapshot, Side
 from crosstape.model.frame import Frame, Kind
-from crosstape.state.apply import set_top
+from crosstape.state.apply_book import set_top
 from crosstape.state.book import Applied, Book
 from crosstape.state.fields import ASK, ASK_SIZE, BID, BID_SIZE, BOUGHT, HIGH, LAST, LOW, SOLD, TRADES
 from crosstape.state.tick import _folded_top

@@ -54,12 +54,14 @@ class DemoSettings(msgspec.Struct, frozen=True):
     seed         the same seed is the same world
     assets       how many it has; some have several instruments
     rate         messages a second it aims at, over all subscriptions
+    faults       faults of its venues, in the chaos lab's language, from the start
     """
 
     venues: tuple[str, ...] = ("bybit", "binance", "okx", "hyperliquid")
     seed: int = 7
     assets: Annotated[int, Meta(ge=10, le=2000)] = 200
     rate: Annotated[float, Meta(gt=0)] = 3_000.0
+    faults: tuple[str, ...] = ()
 
 
 class VenueSettings(msgspec.Struct, frozen=True):

@@ -193,6 +193,42 @@ async def test_slower_topics_and_chosen_columns(stage: Any) -> None:
         assert equal(desk.shown("markets"), wanted(view, top, ["age_ms"], ["f32"]))
 
 
+async def test_filters_are_those_of_rest(stage: Any) -> None:
+    where = {"market": "bybit-linear", "quote": "usdt", "q": "usdt", "min_turnover_usd": "1"}
+    async with desk_at(stage) as desk:
+        await desk.say(op="subscribe", topic="board:turnover_24h", n=4, where=where)
+        await desk.say(op="subscribe", topic="markets", where={"market": "bybit-spot"}, columns=["last"])
+        await desk.hear()
+        for _ in range(6):
+            view: View = await stage.tick()
+            await desk.hear(0.06)
+            alive = view.rows.alive
+            fit = [r for r, i in enumerate(view.rows.instruments) if i is not None and alive[r]
+                   and i.market == "bybit-linear" and i.quote == "USDT"
+                   and view.columns["turnover_usd_24h"][r] >= 1]  # fmt: skip
+            fit.sort(key=lambda r: -view.columns["turnover_usd_24h"][r])
+            assert [row for _, row, *_ in _ranked(desk, "board:turnover_24h")] == fit[:4]
+            spot = {r for r, i in enumerate(view.rows.instruments) if i is not None and i.market == "bybit-spot"}
+            assert {row for _, row, *_ in _ranked(desk, "markets")} == {r for r in spot if alive[r]}
+
+
+def _ranked(desk: Desk, topic: str) -> list[tuple[int, int]]:
+    return sorted((rank, row) for row, (rank, *_) in desk.tables[topic].items())
+
+
+@pytest.mark.parametrize(
+    ("topic", "where", "parameter"),
+    [("markets", {"market": "nyse"}, "market"), ("markets", {"limit": "3"}, "where"), ("assets", {"q": "x"}, "where"),
+     ("board:cvd_up", {"quality_not": "ODD"}, "quality_not"), ("markets", {"marked": "x"}, "marked"),
+     ("markets", {"min_turnover_usd": "-1"}, "min_turnover_usd")],
+)  # fmt: skip
+async def test_wrong_filters_are_refused(stage: Any, topic: str, where: dict[str, str], parameter: str) -> None:
+    async with desk_at(stage) as desk:
+        await desk.say(op="subscribe", topic=topic, where=where)
+        await desk.hear()
+        assert [(said["op"], said["error"]["parameter"]) for said in desk.other] == [("error", parameter)]
+
+
 async def test_trades_are_the_tapes(stage: Any, views: tuple[View, ...]) -> None:
     async with desk_at(stage) as desk:
         await desk.say(op="subscribe", topic=f"trades:{BTC}", n=500, hz=5)

@@ -8,9 +8,8 @@ import signal
 import subprocess
 import sys
 import time
+from collections.abc import Callable, Sequence
 from pathlib import Path
-
-import pytest
 
 from crosstape.app.known import addressed
 from crosstape.app.replaying import open_tape, replay
@@ -20,11 +19,12 @@ from crosstape.engine.settings import EngineSettings, Universe
 from crosstape.engine.view import View
 from crosstape.model.event import Candle, Continuity, Trade
 from crosstape.model.quality import Quality
-from crosstape.sim.fault import Drop
+from crosstape.sim.fault import Drop, Fault
 from crosstape.sim.server import SimSettings, serve
 from crosstape.tape.inspection import verify
 from crosstape.venues import VENUES
 from crosstape.venues.bybit import BYBIT
+from support.running import run_until
 
 SETTINGS = EngineSettings(
     mode="simulated", universe=Universe(top=12, deep=6, min_24h_volume=0), backfill_hours=0.5
@@ -36,17 +36,21 @@ def config(folder: Path, **tape: object) -> Config:
     return Config(data=str(folder), tape=TapeSettings(folder=str(folder / "tape"), **tape))  # type: ignore[arg-type]
 
 
-async def run_for(seconds: float, folder: Path, **tape: object) -> tuple[Live, list[View]]:
+Done = Callable[[Live, list[View]], bool]
+
+
+async def run(done: Done, folder: Path, faults: Sequence[Fault] = (), **tape: object) -> tuple[Live, list[View]]:
     views: list[View] = []
-    async with serve(WORLD) as server:
+    async with serve(WORLD, faults=faults) as server:
         venues = [addressed(BYBIT, server.rest_url, server.ws_url)]
         live = Live(config(folder, **tape), venues)
         live.open(SETTINGS)
-        pump = live.pump(views.append, frozenset)
-        with pytest.raises(TimeoutError):
-            async with asyncio.timeout(seconds):
-                await live.run(pump)
+        await run_until(live, views, lambda: done(live, views))
     return live, views
+
+
+def events(views: list[View]) -> list[object]:
+    return [event for view in views for _, event in view.events]
 
 
 def replayed(folder: Path) -> list[View]:
@@ -56,8 +60,16 @@ def replayed(folder: Path) -> list[View]:
     return views
 
 
+def all_rows_said(view: View) -> bool:
+    """Every row says that it comes from the simulator."""
+    return sum(int(flags) & Quality.SIMULATED > 0 for flags in view.quality) == len(view.rows.instruments)
+
+
 async def test_live_equals_replay(tmp_path: Path) -> None:
-    live, views = await run_for(6.0, tmp_path)
+    def done(live: Live, views: list[View]) -> bool:
+        return len(views) > 40 and {type(e) for e in events(views)} >= {Trade, Candle} and all_rows_said(views[-1])
+
+    live, views = await run(done, tmp_path)
     recorded = replayed(tmp_path / "tape")
     by_seq = {view.seq: view for view in recorded}
     assert len(views) > 40
@@ -65,22 +77,29 @@ async def test_live_equals_replay(tmp_path: Path) -> None:
         assert by_seq[view.seq].digest == view.digest
     assert verify(tmp_path / "tape").sound
     last = views[-1]
-    events = [event for view in views for _, event in view.events]
-    assert any(isinstance(event, Trade) for event in events)
-    assert any(isinstance(event, Candle) and event.repaired for event in events)
-    assert sum(int(flags) & Quality.SIMULATED > 0 for flags in last.quality) == len(last.rows.instruments)
+    assert any(isinstance(event, Trade) for event in events(views))
+    assert any(isinstance(event, Candle) and event.repaired for event in events(views))
+    assert all_rows_said(last)
     assert live.recorder is not None
     assert live.recorder.failed == ""
 
 
+def covered(view: View) -> float:
+    """Share of the last minute in which bitcoin's stream was live, 0 before it is listed."""
+    row = view.rows.index.get("bybit-linear:BTCUSDT")
+    return 0.0 if row is None else float(view.columns["coverage_1m"][row])
+
+
 async def test_restart_goes_on_from_checkpoint_and_tail(tmp_path: Path) -> None:
-    _, first = await run_for(4.0, tmp_path, segment_frames=500)
+    def checkpointed(live: Live, views: list[View]) -> bool:
+        return covered(views[-1]) > 3.0 / 60 and any((tmp_path / "tape").glob("*.ckpt"))
+
+    _, first = await run(checkpointed, tmp_path, segment_frames=500)
     assert list((tmp_path / "tape").glob("*.ckpt"))
-    live, second = await run_for(4.0, tmp_path, segment_frames=500)
+    live, second = await run(lambda live, views: len(views) > 20, tmp_path, segment_frames=500)
     assert second[0].number > first[-1].number - 2
     assert second[0].seq > first[-1].seq
-    row = second[-1].rows.index["bybit-linear:BTCUSDT"]
-    assert second[-1].columns["coverage_1m"][row] > 3.0 / 60
+    assert covered(second[-1]) > 3.0 / 60
     by_seq = {view.seq: view for view in replayed(tmp_path / "tape")}
     assert all(by_seq[view.seq].digest == view.digest for view in (*first, *second) if view.seq in by_seq)
     assert second[-1].seq in by_seq
@@ -169,19 +188,20 @@ def test_no_venue_reachable_says_so_and_exits_2(tmp_path: Path) -> None:
 
 
 async def test_a_lost_message_is_repaired_without_touching_the_others(tmp_path: Path) -> None:
-    views: list[View] = []
-    async with serve(WORLD, faults=(Drop("orderbook.200.BTCUSDT", 20),)) as server:
-        live = Live(config(tmp_path), [addressed(BYBIT, server.rest_url, server.ws_url)])
-        live.open(SETTINGS)
-        with pytest.raises(TimeoutError):
-            async with asyncio.timeout(12.0):
-                await live.run(live.pump(views.append, frozenset))
-    said = [
-        (event.symbol, event.what) for view in views for _, event in view.events if isinstance(event, Continuity)
-    ]
-    assert ("BTCUSDT", "Gap") in said
-    assert said.index(("BTCUSDT", "Resumed")) > said.index(("BTCUSDT", "Gap"))
-    assert {symbol for symbol, what in said if what == "Gap"} == {"BTCUSDT"}
+    def told(views: list[View]) -> list[tuple[str, str, str]]:
+        found = [event for event in events(views) if isinstance(event, Continuity)]
+        return [(event.source.partition("/")[0], event.symbol, event.what) for event in found]
+
+    def done(live: Live, views: list[View]) -> bool:
+        return {market for market, symbol, what in told(views) if (symbol, what) == ("BTCUSDT", "Resumed")} == hit
+
+    hit = {"bybit-linear", "bybit-spot"}
+    _, views = await run(done, tmp_path, (Drop("orderbook.200.BTCUSDT", 20),))
+    said = told(views)
+    for market in hit:
+        assert (market, "BTCUSDT", "Gap") in said
+        assert said.index((market, "BTCUSDT", "Resumed")) > said.index((market, "BTCUSDT", "Gap"))
+    assert {symbol for _, symbol, what in said if what == "Gap"} == {"BTCUSDT"}
     row = views[-1].rows.index["bybit-linear:BTCUSDT"]
     flags = Quality(int(views[-1].quality[row]))
     assert Quality.GAP in flags

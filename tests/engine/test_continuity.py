@@ -7,94 +7,16 @@ import math
 
 import pytest
 
-from crosstape.engine.machine import Machine
-from crosstape.engine.settings import Configure, EngineSettings, SetUniverse, Universe, encode_command
-from crosstape.engine.view import View
-from crosstape.model.event import Continuity
-from crosstape.model.frame import CLOCK, CONFIG, Frame, Kind
+from crosstape.engine.settings import EngineSettings, SetUniverse, Universe, encode_command
+from crosstape.model.frame import CONFIG, Kind
 from crosstape.model.quality import Quality
-from crosstape.venues import VENUES
-from crosstape.wire.effect import Effect, Fetch, Subscribe, Unsubscribe
-
-T0 = 1_795_000_000_000_000_000
-SECOND = 1_000_000_000
-LINEAR = "bybit-linear/0"
-
-
-class Bench:
-    """Feeds frames one by one and keeps what comes out."""
-
-    def __init__(self, settings: EngineSettings | None = None) -> None:
-        self.machine = Machine(VENUES)
-        self.seq, self.ts = 0, T0
-        self.effects: list[Effect] = []
-        self.view: View | None = None
-        self.events: list[Continuity] = []
-        self.put(CONFIG, Kind.COMMAND, encode_command(Configure(settings or EngineSettings())))
-
-    def put(
-        self, source: str, kind: Kind, payload: bytes = b"", request: str = "", conn: int = 1, status: int = 0
-    ) -> None:
-        frame = Frame(self.seq, self.ts, source, conn, kind, request, status, "", payload)
-        self.seq += 1
-        view, effects = self.machine.step(frame)
-        self.effects += effects
-        if view is not None:
-            self.view = view
-            self.events += [e for _, e in view.events if isinstance(e, Continuity)]
-
-    def tick(self, seconds: float = 0.1) -> View:
-        self.ts += round(seconds * SECOND)
-        self.put(CLOCK, Kind.TICK, conn=0)
-        assert self.view is not None
-        return self.view
-
-    def catalogue(self, *symbols: str) -> None:
-        rows = [
-            {
-                "symbol": s,
-                "contractType": "LinearPerpetual",
-                "status": "Trading",
-                "baseCoin": s[:-4],
-                "quoteCoin": "USDT",
-                "settleCoin": "USDT",
-                "fundingInterval": 480,
-            }
-            for s in symbols
-        ]
-        body = {"retCode": 0, "time": self.ts // 10**6, "result": {"list": rows, "nextPageCursor": ""}}
-        self.put("bybit-linear/instruments", Kind.ANSWER, json.dumps(body).encode(), "instruments /x", 0, 200)
-        tickers = [
-            {"symbol": s, "turnover24h": str(10**9 / (n + 1)), "lastPrice": "10"} for n, s in enumerate(symbols)
-        ]
-        body = {"retCode": 0, "time": self.ts // 10**6, "result": {"list": tickers}}
-        self.put("bybit-linear/tickers", Kind.ANSWER, json.dumps(body).encode(), "tickers /x", 0, 200)
-
-    def book(self, symbol: str, kind: str, update: int, bids: list[list[str]], asks: list[list[str]]) -> None:
-        data = {"s": symbol, "b": bids, "a": asks, "u": update, "seq": update}
-        topic = f"orderbook.200.{symbol}"
-        message = {"topic": topic, "type": kind, "ts": self.ts // 10**6, "data": data}
-        self.put(LINEAR, Kind.DATA, json.dumps(message, separators=(",", ":")).encode())
-
-    def quality(self, symbol: str = "BTCUSDT") -> Quality:
-        assert self.view is not None
-        return Quality(int(self.view.quality[self.view.rows.index[f"bybit-linear:{symbol}"]]))
-
-    def column(self, name: str, symbol: str = "BTCUSDT") -> float:
-        assert self.view is not None
-        return float(self.view.columns[name][self.view.rows.index[f"bybit-linear:{symbol}"]])
+from crosstape.wire.effect import Fetch, Subscribe, Unsubscribe
+from support.bench import LINEAR, T0, Bench, started
 
 
 @pytest.fixture
 def bench() -> Bench:
-    bench = Bench()
-    bench.catalogue("BTCUSDT", "ETHUSDT")
-    bench.tick()
-    bench.put(LINEAR, Kind.OPEN)
-    for symbol in ("BTCUSDT", "ETHUSDT"):
-        bench.book(symbol, "snapshot", 10, [["10", "1"]], [["11", "1"]])
-    bench.tick()
-    return bench
+    return started("BTCUSDT", "ETHUSDT")
 
 
 def test_universe_subscribes_and_backfills(bench: Bench) -> None:

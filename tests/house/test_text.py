@@ -7,7 +7,7 @@ from pathlib import Path
 
 from house.tree import ROOT, files
 
-CODE = {".py", ".ts", ".tsx", ".css", ".html", ".sh", ".toml", ".yml", ".yaml", ".md", ""}
+CODE = {".py", ".ts", ".svelte", ".css", ".html", ".sh", ".toml", ".yml", ".yaml", ".md", ""}
 UNFINISHED = re.compile(r"\b(" + "|".join(("TO" + "DO", "FIX" + "ME", "X" + "XX", "HA" + "CK")) + r")\b")
 UNWRITTEN = "NotImplemented" + "Error"
 MACHINES = tuple("/" + name + "/" for name in ("work", "root", "home/user", "Users"))

@@ -19,7 +19,6 @@ from crosstape.sim.fault import (
     Out,
     Reorder,
     Stall,
-    topic_of,
 )
 
 Running = Callable[..., Any]
@@ -96,7 +95,7 @@ async def test_faults_change_at_run_time_and_count_by_connection(running: Runnin
 
 async def test_a_function_is_a_fault(running: Running) -> None:
     def late_acks(conn: Conn, payload: bytes) -> Iterable[Out]:
-        return (payload,) if topic_of(payload) else (payload.replace(b'"pong"', b'"gnop"'),)
+        return (payload,) if conn.topic else (payload.replace(b'"pong"', b'"gnop"'),)
 
     async with running(faults=(late_acks,)) as client, client.socket("linear") as socket:
         assert (await socket.ask("ping"))["ret_msg"] == "gnop"

@@ -14,6 +14,7 @@ from crosstape.api.ports import Ledger, Operations, Player, Replays
 from crosstape.api.proxy import Proxy
 from crosstape.api.settings import ApiSettings
 from crosstape.api.socket import Sockets
+from crosstape.api.web import Web
 from crosstape.model.errors import ConfigError
 from crosstape.wire.venue import Venue
 
@@ -26,8 +27,9 @@ def create_app(
     settings: ApiSettings | None = None,
     player: Player | None = None,
     replays: Replays | None = None,
+    web: Web | None = None,
 ) -> Gate:
-    """The ASGI application; `run` is the task behind its WebSocket topics.
+    """The ASGI application; `run` is the task behind its WebSocket topics; `web` the dashboard, as built.
 
     With `player` it serves a replay that can be moved in time, with `replays` it starts such servers.
 
@@ -39,7 +41,8 @@ def create_app(
     if settings.key_required and ledger is None:
         raise ConfigError(f"api: listening on {settings.host} requires keys, and there is no ledger to keep them")
     context = Context(hub, settings, operations, tuple(venues), ledger, own_version(), Traffic(),
-                      player, replays)  # fmt: skip
+                      player=player, replays=replays)  # fmt: skip
     channels, keys = Channels(context), Keys(ledger, settings)
     proxy = Proxy(replays, keys, settings)
-    return Gate(litestar(context), Sockets(context, channels, keys), keys, context, channels, proxy)
+    sockets = Sockets(context, channels, keys)
+    return Gate(litestar(context), sockets, keys, context, channels, proxy, web or Web())

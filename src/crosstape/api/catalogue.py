@@ -11,13 +11,16 @@ from crosstape.api.candles import records as candle_array
 from crosstape.api.codec import Schema, schema_of
 from crosstape.api.context import Context
 from crosstape.api.errors import ApiError, bad, one_of, unknown
+from crosstape.api.lookup import Lookup
+from crosstape.api.overview import overview_record
+from crosstape.api.query import PAGE, Filtered, flags, strict
 from crosstape.api.routes_events import candle_records, forced_record, trade_record
 from crosstape.api.routes_markets import board_named
 from crosstape.api.routes_system import status_record
-from crosstape.api.tables import DEFAULT_FIELDS, Record, chosen
+from crosstape.api.tables import DEFAULT_FIELDS, Mask, Record, chosen, measured, named
 from crosstape.api.topic import Spec, Topic
-from crosstape.api.topic_events import BookTopic, EventTopic, StatusTopic
-from crosstape.api.topic_tables import Shown, TableTopic, asset_rows, board_rows, market_rows, one_row
+from crosstape.api.topic_events import BookTopic, EventTopic, RecordTopic
+from crosstape.api.topic_tables import Fit, Shown, TableTopic, asset_rows, board_rows, market_rows, one_row
 from crosstape.api.trades import Forced
 from crosstape.engine.view import View
 from crosstape.metrics import COLUMNS
@@ -25,7 +28,7 @@ from crosstape.model.event import AnyEvent, Candle, Liquidation, Trade
 from crosstape.state.bars import TIMEFRAMES
 
 TOPICS = ("markets", "market:{id}", "board:{name}", "assets", "asset:{asset}", "trades:{id}", "book:{id}",
-          "candles:{id}:{tf}", "liquidations", "status")  # fmt: skip
+          "candles:{id}:{tf}", "liquidations", "overview", "status")  # fmt: skip
 UNITS = {column.name: column.unit for column in COLUMNS}
 ASSET_UNITS = {"price_usd": "price", "instruments": "count", "venues": "count", "fallback": "code",
                "change_24h": "fraction", "funding_8h": "rate", "funding_spread_8h": "rate"}  # fmt: skip
@@ -42,12 +45,42 @@ def topic_of(context: Context, spec: Spec) -> Topic:
     makers: dict[str, Callable[[Context, Spec, str], Topic]] = {
         "markets": _markets, "market": _market, "board": _board, "assets": _assets, "asset": _asset,
         "trades": _trades, "book": _book, "candles": _candles, "liquidations": _liquidations, "status": _status,
+        "overview": _overview,
     }  # fmt: skip
     if kind not in makers or bool(rest) != any(name.startswith(kind + ":") for name in TOPICS):
         raise one_of("topic", spec.topic, TOPICS)
     if spec.encoding == "columns" and kind not in ("markets", "market", "board", "assets", "asset"):
         raise bad("encoding", f"{kind} is not a table", "json")
+    if spec.where and kind not in ("markets", "board"):
+        raise bad("where", f"{kind} takes no filter", "markets, board:{name}")
     return makers[kind](context, spec, rest)
+
+
+def _fit(context: Context, spec: Spec) -> Fit:
+    """Rows that are alive and pass the subscription's filter; a wrong one is refused at once."""
+    for name, _ in spec.where:
+        if name in PAGE:
+            raise bad(
+                "where", f"{name} is no filter", ", ".join(n for n in Filtered.__struct_fields__ if n not in PAGE)
+            )
+    query = strict(Filtered, spec.where)
+    flags("quality_not", query.quality_not)
+    lookup = context.lookup
+    known = named(lookup, query)
+
+    def fit(view: View) -> Mask:
+        nonlocal lookup, known
+        if lookup.rows is not view.rows:
+            newest = context.lookup
+            lookup = newest if newest.rows is view.rows else Lookup(view.rows)
+            try:
+                known = named(lookup, query)
+            except ApiError:
+                # A word that was known has gone with the last row that had it.
+                known = np.zeros(len(lookup.ids), bool)
+        return known & measured(view, query)
+
+    return fit
 
 
 def _table(context: Context, spec: Spec, pick: Picker, default: Sequence[str], n: int) -> Topic:
@@ -66,7 +99,7 @@ def _table(context: Context, spec: Spec, pick: Picker, default: Sequence[str], n
 
 
 def _markets(context: Context, spec: Spec, _: str) -> Topic:
-    return _table(context, spec, market_rows(spec.n), DEFAULT_FIELDS, spec.n)
+    return _table(context, spec, market_rows(spec.n, _fit(context, spec)), DEFAULT_FIELDS, spec.n)
 
 
 def _market(context: Context, spec: Spec, rest: str) -> Topic:
@@ -78,7 +111,7 @@ def _board(context: Context, spec: Spec, rest: str) -> Topic:
     board = board_named(rest)
     n = spec.n or board.top
     fields = tuple(dict.fromkeys((board.column.name, *board.beside)))
-    return _table(context, spec, board_rows(board, n), fields, n)
+    return _table(context, spec, board_rows(board, n, _fit(context, spec) if spec.where else None), fields, n)
 
 
 def _asset(context: Context, spec: Spec, rest: str) -> Topic:
@@ -159,7 +192,17 @@ def _book(context: Context, spec: Spec, rest: str) -> Topic:
 
 def _status(context: Context, spec: Spec, _: str) -> Topic:
     _no_columns(spec)
-    return StatusTopic(lambda: status_record(context))
+    return RecordTopic("status", lambda _: status_record(context))
+
+
+def _overview(context: Context, spec: Spec, _: str) -> Topic:
+    _no_columns(spec)
+
+    def make(view: View) -> Record:
+        lookup = context.lookup
+        return overview_record(view, lookup if lookup.rows is view.rows else Lookup(view.rows))
+
+    return RecordTopic("overview", make)
 
 
 def _no_columns(spec: Spec) -> None:

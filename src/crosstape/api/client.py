@@ -165,7 +165,8 @@ class Client:
         most = self._context.settings.max_topics
         if command.topic not in self._subscriptions and len(self._subscriptions) >= most:
             raise ApiError(400, "too_many_topics", f"{most} topics a client at most", "topic", f"{most} topics")
-        spec = Spec(command.topic, command.n or 0, command.hz, command.columns, command.encoding)
+        spec = Spec(command.topic, command.n or 0, command.hz, command.columns, command.encoding,
+                    tuple(sorted(command.where.items())))  # fmt: skip
         channel = self._channels.get(spec)
         self._drop(command.topic)
         limit = self._context.settings.queue_batches

@@ -12,6 +12,7 @@ from crosstape.api.hub import Hub
 from crosstape.api.lookup import Lookup
 from crosstape.api.ports import Ledger, Operations, OperationsStatus, Player, Replays, Role
 from crosstape.api.query import Formatted, Query
+from crosstape.api.requests import Requests
 from crosstape.api.settings import ApiSettings
 from crosstape.api.tables import Record, to_csv, to_json
 from crosstape.engine.view import View
@@ -71,6 +72,7 @@ class Context(msgspec.Struct, frozen=True):
     ledger: Ledger | None
     version: str
     traffic: Traffic
+    requests: Requests = msgspec.field(default_factory=Requests)
     player: Player | None = None
     replays: Replays | None = None
 
@@ -84,9 +86,11 @@ class Context(msgspec.Struct, frozen=True):
 
     @property
     def lookup(self) -> Lookup:
-        """Names of the newest view's rows."""
-        assert self.hub.lookup is not None, "published with the view"
-        return self.hub.lookup
+        """Names of the newest view's rows; 503 before the first."""
+        lookup = self.hub.lookup
+        if lookup is None:
+            raise ApiError(503, "not_ready", "no view has been published yet; see /ready")
+        return lookup
 
     @property
     def mode_flag(self) -> int:

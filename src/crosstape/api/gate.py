@@ -10,7 +10,8 @@ from crosstape.api.context import Context
 from crosstape.api.errors import ApiError
 from crosstape.api.keys import Keys, check_host, origin_allowed
 from crosstape.api.proxy import BELOW, Proxy
-from crosstape.api.routes import ROUTES
+from crosstape.api.routes import ROUTES, pattern_of
+from crosstape.api.web import PAGES, File, Web
 
 Scope = MutableMapping[str, Any]
 Receive = Callable[[], Awaitable[Any]]
@@ -25,7 +26,8 @@ SECURITY: tuple[tuple[bytes, bytes], ...] = (
     (b"content-security-policy", CSP),
     (b"cache-control", b"no-store"),
 )
-OPEN = frozenset(r.path for r in ROUTES if r.role is None) | {"/", "/schema", "/schema/openapi.json"}
+OPEN = frozenset(r.path for r in ROUTES if r.role is None) | {"/schema", "/schema/openapi.json"}
+READS = ("GET", "HEAD")
 ALLOW_HEADERS = b"authorization, x-api-key, content-type"
 
 
@@ -33,11 +35,18 @@ class Gate:
     """The outermost ASGI application."""
 
     def __init__(
-        self, rest: Asgi, sockets: Asgi, keys: Keys, context: Context, channels: Channels, proxy: Proxy
+        self,
+        rest: Asgi,
+        sockets: Asgi,
+        keys: Keys,
+        context: Context,
+        channels: Channels,
+        proxy: Proxy,
+        web: Web,
     ) -> None:
-        self._rest, self._sockets, self._keys, self._channels = rest, sockets, keys, channels
+        self._rest, self._sockets, self._keys, self._channels, self._web = rest, sockets, keys, channels, web
+        self._hub, self._settings, self._requests = context.hub, context.settings, context.requests
         self._proxy = proxy
-        self._hub, self._settings = context.hub, context.settings
         self._plain = list(SECURITY)
         self._origins = frozenset(origin.encode() for origin in context.settings.cors_origins)
 
@@ -51,7 +60,7 @@ class Gate:
     async def __call__(self, scope: Scope, receive: Receive, send: Send) -> None:
         """One connection."""
         if scope["type"] == "http":
-            await self._http(scope, receive, send)
+            await self._requests.timed(self._http, pattern_of(scope["path"]), scope, receive, send)
         elif scope["type"] == "websocket":
             below = scope["path"].startswith(BELOW)
             await (self._proxy.socket if below else self._sockets)(scope, receive, send)
@@ -65,6 +74,8 @@ class Gate:
             check_host(headers, self._settings)
             if scope["method"] == "OPTIONS" and b"access-control-request-method" in headers:
                 return await self._preflight(headers, extra, send)
+            if scope["method"] in READS and (file := self._web.at(scope["path"])) is not None:
+                return await _send_file(send, file, headers, scope["method"] == "HEAD")
             self._check_body(headers)
             if not _is_open(scope["path"]):
                 scope["crosstape.caller"] = await self._keys.caller(headers)
@@ -122,7 +133,7 @@ class Gate:
 
 
 def _is_open(path: str) -> bool:
-    return path in OPEN or path.startswith("/static/")
+    return path in OPEN or path.startswith("/static/") or path[1:] in PAGES
 
 
 async def respond(
@@ -134,3 +145,14 @@ async def respond(
         headers.append((b"www-authenticate", b"Bearer"))
     await send({"type": "http.response.start", "status": status, "headers": headers})
     await send({"type": "http.response.body", "body": body})
+
+
+async def _send_file(send: Send, file: File, headers: Mapping[bytes, bytes], head_only: bool) -> None:
+    """A file of the dashboard, compressed where the browser takes it so."""
+    encoding, body = file.form(headers.get(b"accept-encoding", b""))
+    told = [(b"content-type", file.kind), (b"content-length", str(len(body)).encode()), *SECURITY[:-1]]
+    told += [(b"cache-control", file.cache), (b"vary", b"accept-encoding")]
+    if encoding:
+        told.append((b"content-encoding", encoding))
+    await send({"type": "http.response.start", "status": 200, "headers": told})
+    await send({"type": "http.response.body", "body": b"" if head_only else body})

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import asyncio
-from collections import deque
+from collections import Counter, deque
 from collections.abc import Callable, Iterable
 
 from crosstape.api.candles import Candles
@@ -11,9 +11,10 @@ from crosstape.api.lookup import Lookup
 from crosstape.api.series import Series
 from crosstape.api.trades import CONTINUITY, LIQUIDATIONS, Broken, Forced, RecentTrades
 from crosstape.engine.view import Rows, View
-from crosstape.model.event import AnyEvent, Candle, Continuity, Liquidation, Trade
+from crosstape.model.event import AnyEvent, Candle, Continuity, Drift, Liquidation, Trade
 
 RECENT_VIEWS = 32
+DRIFTS = 200
 ASKED_BOOKS = 256
 ASKED_NS = 10_000_000_000
 ANSWERS = 512
@@ -24,7 +25,7 @@ class Hub:
     """Written by `publish` on every tick, read by REST and by the topics of `/ws`; one event loop, no locks.
 
     Bounds at 5 000 rows: trades 60 000 (~20 MB), candles 950 000 (~53 MB), series 28.8 MB, liquidations 5 000,
-    continuity 2 000, answers of one view 16 MB: below 120 MB in all.
+    continuity 2 000, drifts 200, answers of one view 16 MB: below 120 MB in all.
     """
 
     def __init__(self) -> None:
@@ -35,6 +36,8 @@ class Hub:
         self.series = Series()
         self.liquidations: deque[Forced] = deque(maxlen=LIQUIDATIONS)
         self.continuity: deque[Broken] = deque(maxlen=CONTINUITY)
+        self.said: Counter[tuple[str, str]] = Counter()
+        self.drifts: deque[Drift] = deque(maxlen=DRIFTS)
         self.answers: dict[tuple[bytes, bytes], tuple[bytes, bytes]] = {}
         self._answers_bytes = 0
         self._views: deque[View] = deque(maxlen=RECENT_VIEWS)
@@ -118,7 +121,10 @@ class Hub:
                 self.candles.add(row, event)
             elif type(event) is Liquidation:
                 self.liquidations.append(Forced(ids[row], row, event))
+            elif type(event) is Drift:
+                self.drifts.append(event)
             elif type(event) is Continuity:
+                self.said[event.source, event.what] += 1
                 self.continuity.append(Broken(ids[row] if row >= 0 else "", row, event))
         self.trades.extend(trades)
 

@@ -68,6 +68,8 @@ def _operation(route: Route, error: dict[str, Any]) -> dict[str, Any]:
 
 
 def _content(route: Route) -> dict[str, Any]:
+    if route.media:
+        return {route.media: {"schema": {"type": "string"}}}
     content: dict[str, Any] = {"application/json": {"schema": TABLE if route.kept else {"type": "object"}}}
     if "format" in route.query.__struct_fields__:
         content["text/csv"] = {"schema": {"type": "string"}}

@@ -13,6 +13,7 @@ from crosstape.api.errors import ApiError
 from crosstape.api.openapi import document, parameters
 from crosstape.api.routes import ROUTES
 from crosstape.api.tables import to_json
+from crosstape.api.web import PAGES
 
 FILES = {"/": ("index.html", HTML), "/static/status.js": ("status.js", b"text/javascript; charset=utf-8"),
          "/static/status.css": ("status.css", b"text/css; charset=utf-8")}  # fmt: skip
@@ -20,7 +21,9 @@ FILES = {"/": ("index.html", HTML), "/static/status.js": ("status.js", b"text/ja
 
 @lru_cache(maxsize=16)
 def page_of(path: str) -> Answer:
-    """The page at a path."""
+    """The page at a path. The dashboard's routes come here only when it was not built: all have the plain page."""
+    if path.strip("/") in PAGES:
+        path = "/"
     if path in FILES:
         name, kind = FILES[path]
         return Answer(files("crosstape.api").joinpath("static", name).read_bytes(), kind)

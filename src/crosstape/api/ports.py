@@ -47,7 +47,8 @@ class HostStatus(msgspec.Struct, frozen=True):
 
 
 class TapeStatus(msgspec.Struct, frozen=True):
-    """The recording: `failed` says why it ended; `lost` frames were never written."""
+    """The recording: `failed` says why it ended; `lost` frames were never written; `troubles`: what failed
+    without ending it, by what."""
 
     recording: bool = False
     folder: str = ""
@@ -55,13 +56,15 @@ class TapeStatus(msgspec.Struct, frozen=True):
     segments: int = 0
     failed: str = ""
     lost: int = 0
+    troubles: dict[str, int] = {}
 
 
 class OperationsStatus(msgspec.Struct, frozen=True):
     """How the process is doing. NaN = not measured.
 
     tick_ms_p50 … p99   length of the engine's ticks; loop_lag_ms_*: how late the event loop is
-    intake_waiting      arrivals not folded yet
+    intake_waiting      arrivals not folded yet; intake_deepest: the most ever; intake_pauses: how often readers
+                        had to wait
     cpu_percent         of one core
     """
 
@@ -76,7 +79,13 @@ class OperationsStatus(msgspec.Struct, frozen=True):
     tick_ms_p99: float = float("nan")
     intake_waiting: int = 0
     intake_limit: int = 0
+    intake_deepest: int = 0
+    intake_pauses: int = 0
+    frames: int = 0
     frames_per_s: float = float("nan")
+    cpu_s: float = 0.0
+    open_files: int = 0
+    threads: int = 0
     sources: tuple[SourceStatus, ...] = ()
     hosts: tuple[HostStatus, ...] = ()
     tape: TapeStatus = TapeStatus()
@@ -178,6 +187,23 @@ class Replays(Protocol):
         ...
 
 
+class HourOfSource(msgspec.Struct, frozen=True):
+    """One source in one hour of the completeness ledger. `hour` = its first ns; NaN = not known."""
+
+    source: str
+    hour: int
+    frames: int = 0
+    bytes: int = 0
+    gaps: int = 0
+    seconds_lost: float = 0.0
+    repaired: int = 0
+    duplicates: int = 0
+    decode_errors: int = 0
+    lag_p50_ms: float = float("nan")
+    lag_p99_ms: float = float("nan")
+    clock_offset_ms: float = float("nan")
+
+
 class Operations(Protocol):
     """Who knows how the process is doing; called at most ten times a second, on the loop."""
 
@@ -195,6 +221,10 @@ class Ledger(Protocol):
 
     def prefs_put(self, user: str, prefs: dict[str, Any]) -> None:
         """Replace what this user saved."""
+        ...
+
+    def completeness(self, source: str, since: int, until: int) -> Any:
+        """Hours that begin in [since, until), as records with the fields of `HourOfSource`; "" = every source."""
         ...
 
     def key_role(self, key: str) -> str | None:

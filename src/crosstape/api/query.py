@@ -23,6 +23,9 @@ Money = Annotated[float, Meta(ge=0)]
 Millis = Annotated[int, Meta(ge=0, le=10_000_000_000_000)]
 
 
+PAGE = ("format", "limit", "offset")
+
+
 class Query(msgspec.Struct, frozen=True, forbid_unknown_fields=True):
     """No parameters. Fields of the structs below are parameters; their docs are in `PARAMETERS`."""
 
@@ -127,6 +130,14 @@ class Described(Query, frozen=True):
     q: Text = ""
 
 
+class Trusted(Formatted, frozen=True):
+    """The completeness ledger."""
+
+    hours: Annotated[int, Meta(ge=1, le=24 * 366)] = 24
+    source: Text = ""
+    market: Text = ""
+
+
 PARAMETERS: dict[str, str] = {
     "format": "json, or csv with the same rows",
     "limit": "rows at most; 0 = the default",
@@ -147,6 +158,8 @@ PARAMETERS: dict[str, str] = {
     "tf": "timeframe: 1m 3m 5m 15m 30m 1h 2h 4h 6h 12h 1d",
     "depth": "levels a side",
     "id": "instrument id",
+    "hours": "so many hours, the running one included",
+    "source": "one source of frames: bybit-linear/0",
     "side": "side of the forced order: SELL closed a long",
     "min_usd": "least value in dollars",
 }
@@ -156,11 +169,16 @@ def parse(kind: type[Q], raw: bytes) -> Q:
     """The query string as a struct; errors name the parameter and what is allowed."""
     if len(raw) > MAX_QUERY:
         raise ApiError(414, "too_long", f"the query string is longer than {MAX_QUERY} bytes")
-    given: dict[str, str] = {}
     try:
         pairs = parse_qsl(raw.decode("ascii"), keep_blank_values=True, errors="strict", max_num_fields=64)
     except ValueError as error:
         raise bad("", "the query string cannot be read", "percent-encoded UTF-8, at most 64 parameters") from error
+    return strict(kind, pairs)
+
+
+def strict(kind: type[Q], pairs: Iterable[tuple[str, str]]) -> Q:
+    """Named texts as the struct; errors name the parameter and what is allowed."""
+    given: dict[str, str] = {}
     for name, value in pairs:
         if name not in kind.__struct_fields__:
             raise _stranger(name, kind.__struct_fields__)

@@ -16,6 +16,7 @@ from crosstape.api.errors import ApiError, nearest
 from crosstape.api.pages import page_of
 from crosstape.api.query import parse
 from crosstape.api.routes import ROUTES, Route, matching
+from crosstape.api.web import PAGES
 
 CODES = {404: "not_found", 405: "method_not_allowed", 413: "too_large"}
 
@@ -31,7 +32,8 @@ def litestar(context: Context) -> Litestar:
         for pattern, methods in paths.items()
         for method, found in methods.items()
     ]
-    routes += [_page("/"), _page("/static/{name:str}"), _page("/schema"), _page("/schema/{name:str}")]
+    routes += [_page(f"/{name}") for name in sorted(PAGES)]
+    routes += [_page("/static/{name:str}"), _page("/schema"), _page("/schema/{name:str}")]
     return Litestar(
         routes,
         exception_handlers={ApiError: _refused, HTTPException: _http, Exception: _crashed},

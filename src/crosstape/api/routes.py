@@ -7,7 +7,15 @@ from typing import Any
 
 import msgspec
 
-from crosstape.api import routes_across, routes_events, routes_markets, routes_replay, routes_system
+from crosstape.api import (
+    metrics,
+    routes_across,
+    routes_events,
+    routes_markets,
+    routes_quality,
+    routes_replay,
+    routes_system,
+)
 from crosstape.api.context import Answer, Ask, Context
 from crosstape.api.ports import Role
 from crosstape.api.query import (
@@ -24,6 +32,7 @@ from crosstape.api.query import (
     Ranked,
     Recent,
     Sampled,
+    Trusted,
 )
 
 Endpoint = Callable[[Context, Ask[Any]], Awaitable[Answer]]
@@ -36,6 +45,7 @@ class Route(msgspec.Struct, frozen=True):
     role     the least a caller needs; None = open without a key
     also     answers besides 200 and the ones every endpoint may give
     takes    what its body is decoded into
+    media    of an answer that is not JSON
     """
 
     path: str
@@ -46,6 +56,7 @@ class Route(msgspec.Struct, frozen=True):
     role: Role | None = Role.VIEWER
     also: tuple[int, ...] = ()
     takes: Any = dict[str, Any]
+    media: str = ""
 
     @property
     def prefix(self) -> str:
@@ -67,9 +78,13 @@ class Route(msgspec.Struct, frozen=True):
 ROUTES: tuple[Route, ...] = (
     Route("/health", routes_system.health, role=None),
     Route("/ready", routes_system.ready, role=None, also=(503,)),
+    Route("/metrics", metrics.metrics, media="text/plain"),
     Route(f"{V1}/status", routes_system.status, kept=True),
+    Route(f"{V1}/quality", routes_quality.quality, Trusted),
+    Route(f"{V1}/kpis", routes_quality.key_figures),
     Route(f"{V1}/venues", routes_system.venues, kept=True),
     Route(f"{V1}/columns", routes_markets.columns, Described, kept=True),
+    Route(f"{V1}/filters", routes_markets.filters, kept=True),
     Route(f"{V1}/instruments", routes_markets.instruments, Filtered, kept=True),
     Route(f"{V1}/markets", routes_markets.markets, Listed, kept=True),
     Route(f"{V1}/markets/{{id}}", routes_markets.market, kept=True, also=(404,)),
@@ -83,6 +98,7 @@ ROUTES: tuple[Route, ...] = (
     Route(f"{V1}/assets", routes_markets.assets, OfAssets, kept=True),
     Route(f"{V1}/assets/{{asset}}", routes_markets.asset, OneAsset, kept=True, also=(404,)),
     Route(f"{V1}/assets/{{asset}}/candles", routes_events.asset_candles, Bars, kept=True, also=(404,)),
+    Route(f"{V1}/overview", routes_across.overview, kept=True),
     Route(f"{V1}/spreads", routes_across.spreads, Across, kept=True),
     Route(f"{V1}/funding", routes_across.funding, Across, kept=True),
     Route(f"{V1}/liquidations", routes_events.liquidations, Liquidated, kept=True, also=(404,)),
@@ -110,3 +126,18 @@ def matching(method: str, prefix: str, rest: str, known: Callable[[str], bool]) 
         if route.suffix and rest.endswith(route.suffix) and len(rest) > len(route.suffix):
             return route, rest.removesuffix(route.suffix)
     return (plain[0], rest) if plain else None
+
+
+def pattern_of(path: str) -> str:
+    """The route an address belongs to, for counting; "pages" and "other" for what is none of the table's."""
+    if path in EXACT:
+        return path
+    for route in BELOW:
+        if path.startswith(route.prefix) and path.endswith(route.suffix):
+            return route.path
+    return "pages" if path == "/" or path.startswith(("/static/", "/schema")) else "other"
+
+
+EXACT = frozenset(route.path for route in ROUTES if not route.variable)
+# Those with a suffix first: they are the narrower ones.
+BELOW = (*(r for r in ROUTES if r.variable and r.suffix), *(r for r in ROUTES if r.variable and not r.suffix))

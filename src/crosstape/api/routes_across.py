@@ -6,7 +6,8 @@ import numpy as np
 from numpy.typing import NDArray
 
 from crosstape.api.context import Answer, Ask, Context
-from crosstape.api.query import Across
+from crosstape.api.overview import overview_record
+from crosstape.api.query import Across, Query
 from crosstape.api.tables import Record, ordered, page
 from crosstape.engine.view import View
 
@@ -40,6 +41,11 @@ def _picked(context: Context, query: Across) -> NDArray[np.intp]:
     fit = [i for i, name in enumerate(known.names) if all(w in name.lower() for w in words)]
     rows = np.array([i for i in fit if venues[i] >= query.min_venues], np.intp)
     return ordered(rows, query.sort, known.columns, {"asset": known.names})
+
+
+async def overview(context: Context, ask: Ask[Query]) -> Answer:
+    """The market at a glance: breadth, totals, every market, the largest assets, funding side by side."""
+    return context.json(overview_record(context.view, context.lookup))
 
 
 async def spreads(context: Context, ask: Ask[Across]) -> Answer:

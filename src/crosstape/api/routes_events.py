@@ -127,7 +127,7 @@ def _most(limit: int, default: int, most: int) -> int:
 
 def trade_record(trade: Trade) -> Record:
     """As it leaves."""
-    return {
+    record = {
         "ts_ms": millis(trade.ts_event),
         "price": trade.price,
         "size": trade.size,
@@ -136,6 +136,8 @@ def trade_record(trade: Trade) -> Record:
         "id": trade.id,
         "block": trade.block,
     }
+    # Few venues name them, and then of every trade.
+    return record if trade.counterparties is None else record | {"counterparties": trade.counterparties}
 
 
 def forced_record(view: View, forced: Forced) -> Record:

@@ -7,10 +7,11 @@ import numpy as np
 
 from crosstape.api.context import Answer, Ask, Context
 from crosstape.api.errors import unknown
-from crosstape.api.query import Described, Filtered, Listed, OfAssets, OneAsset, Query, Ranked, flags
+from crosstape.api.query import PAGE, Described, Filtered, Listed, OfAssets, OneAsset, Query, Ranked, flags
 from crosstape.api.routes_across import of_asset
 from crosstape.api.tables import (
     DEFAULT_FIELDS,
+    FILTERS,
     Picked,
     Record,
     chosen,
@@ -25,7 +26,7 @@ from crosstape.boards.board import Board, Ranking, rank
 from crosstape.boards.catalogue import BOARDS
 from crosstape.metrics import COLUMNS, Column
 from crosstape.model.instrument import Instrument
-from crosstape.model.quality import MEANING
+from crosstape.model.quality import MEANING, names
 
 HEAD = ("rank", "id", "symbol", "market", "base", "quote", "kind", "tier", "quality")
 LISTING = (
@@ -57,13 +58,14 @@ async def instruments(context: Context, ask: Ask[Filtered]) -> Answer:
 
 
 async def market(context: Context, ask: Ask[Query]) -> Answer:
-    """One instrument: its record and every column."""
+    """One instrument: its record, the asset it belongs to ("" = not known yet), and every column."""
     view, row = context.view, context.row(ask.name)
     instrument = view.rows.instruments[row]
     assert instrument is not None, "the index holds listed rows only"
     columns = {name: float(values[row]) for name, values in view.columns.items()}
     record = _listing(context, row, instrument)
-    return context.json({"instrument": record, "quality": record["quality"], "columns": columns})
+    asset = view.rows.assets[row] if row < len(view.rows.assets) else ""
+    return context.json({"instrument": record, "asset": asset, "quality": record["quality"], "columns": columns})
 
 
 async def boards(context: Context, ask: Ask[Query]) -> Answer:
@@ -116,6 +118,11 @@ async def asset(context: Context, ask: Ask[OneAsset]) -> Answer:
     return context.table(ask.query, found, (*HEAD, *fields, "why"), **head)
 
 
+async def filters(context: Context, ask: Ask[Query]) -> Answer:
+    """The words that filters take: markets, venues, kinds, quote currencies, tiers of what is listed."""
+    return context.json({name: context.lookup.known(name) for name in FILTERS if name != "base"})
+
+
 async def columns(context: Context, ask: Ask[Described]) -> Answer:
     """Every column: unit, window, how often it is computed, and its definition. Quality flags too."""
     words = ask.query.q.lower().split()
@@ -141,10 +148,7 @@ def _ranking(context: Context, found: Board, query: Ranked) -> Ranking:
         return ranked
     # Flags are checked here so that a wrong name is an error even when no row carries any.
     flags("quality_not", query.quality_not)
-    return rank(found, view.columns, filtered(view, context.lookup, query), wanted)
-
-
-PAGE = ("format", "limit", "offset")
+    return rank(found, view.columns, view.quality, filtered(view, context.lookup, query), wanted)
 
 
 def _page(
@@ -163,6 +167,7 @@ def _about(board: Board) -> Record:
         "unit": board.column.unit,
         "ascending": board.ascending,
         "min_turnover_usd": board.min_turnover_usd,
+        "refuses": names(board.refuse),
         "fields": tuple(dict.fromkeys((board.column.name, *board.beside))),
         "top": board.top,
     }

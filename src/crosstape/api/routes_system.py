@@ -11,6 +11,7 @@ import numpy as np
 
 from crosstape.api.context import Answer, Ask, Context
 from crosstape.api.errors import ApiError
+from crosstape.api.kpis import kpis
 from crosstape.api.ports import SourceStatus
 from crosstape.api.query import Query
 from crosstape.api.tables import Record, millis, to_json
@@ -79,6 +80,7 @@ def status_record(context: Context) -> Record:
         "hub": {"trades": len(hub.trades), "candle_bytes": hub.candles.bytes, "series_bytes": hub.series.bytes,
                 "views_skipped": hub.views_skipped},
         "metrics": metric_records(view) if view else [],
+        "kpis": kpis(context),
         "continuity": [continuity_record(b.id, b.event) for b in list(hub.continuity)[-RECENT:]],
     }  # fmt: skip
 
@@ -100,7 +102,7 @@ def source_records(view: View | None, feeds: tuple[SourceStatus, ...]) -> list[R
         record |= {"state": state, "since_ms": millis(since), "last_ms": millis(fold.last_ts if fold else 0)}
         record |= {"reconnects": feed.reconnects if feed else max(fold.opens - 1, 0) if fold else 0}
         record |= {"topics": feed.topics if feed else 0, "crashes": feed.crashes if feed else 0}
-        for count in ("frames", "bytes", "failed", "errors", "gaps"):
+        for count in ("frames", "bytes", "failed", "errors", "gaps", "duplicates", "repaired", "drifts"):
             record[count] = getattr(fold, count) if fold is not None else 0
         record["last_error"] = (feed.last_error if feed else "") or (fold.last_error if fold else "")
         found.append(record)

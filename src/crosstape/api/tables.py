@@ -62,7 +62,12 @@ def chosen(parameter: str, text: str, known: Iterable[str], default: Sequence[st
 
 def filtered(view: View, lookup: Lookup, query: Filtered) -> Mask:
     """Rows that are alive and pass."""
-    mask = view.rows.alive.copy()
+    return named(lookup, query) & measured(view, query)
+
+
+def named(lookup: Lookup, query: Filtered) -> Mask:
+    """Rows that pass by what they are called; the same until the catalogue changes."""
+    mask: Mask = np.ones(len(lookup.ids), bool)
     for name in FILTERS:
         text: str = getattr(query, name)
         if not text:
@@ -75,6 +80,12 @@ def filtered(view: View, lookup: Lookup, query: Filtered) -> Mask:
         mask &= lookup.is_any(name, values)
     if query.q:
         mask &= lookup.matches(query.q)
+    return mask
+
+
+def measured(view: View, query: Filtered) -> Mask:
+    """Rows that are alive and pass by their figures."""
+    mask: Mask = view.rows.alive.copy()
     if query.min_turnover_usd > 0:
         mask &= view.columns["turnover_usd_24h"] >= query.min_turnover_usd
     if query.quality_not:

@@ -17,7 +17,7 @@ ENCODINGS = ("json", "columns")
 
 
 class Command(msgspec.Struct, frozen=True, forbid_unknown_fields=True):
-    """What a client may say. `id` comes back in the answer."""
+    """What a client may say. `where` filters markets and boards as REST does; `id` comes back in the answer."""
 
     op: Literal["subscribe", "unsubscribe", "ping", "pause", "resume"]
     topic: Annotated[str, Meta(max_length=200)] = ""
@@ -25,6 +25,7 @@ class Command(msgspec.Struct, frozen=True, forbid_unknown_fields=True):
     hz: Literal[1, 2, 5, 10] = 10
     columns: Annotated[tuple[str, ...], Meta(max_length=200)] = ()
     encoding: Literal["json", "columns"] = "json"
+    where: Annotated[dict[str, Annotated[str, Meta(max_length=200)]], Meta(max_length=16)] = {}
     resume: Annotated[int, Meta(ge=0, le=0xFFFFFFFF)] | None = None
     id: Annotated[str, Meta(max_length=64)] | int | None = None
 
@@ -37,6 +38,7 @@ class Spec(msgspec.Struct, frozen=True):
     hz: int
     columns: tuple[str, ...]
     encoding: str
+    where: tuple[tuple[str, str], ...] = ()
 
 
 class Grouped:

@@ -110,16 +110,16 @@ class BookTopic:
         return (said(_start("snapshot", head) | self._state | {"bids": bids, "asks": asks}),)
 
 
-class StatusTopic:
-    """The body of `/status`, once a second."""
+class RecordTopic:
+    """One record, once a second: the body of `/status`, of `/overview`; `name` is its key in the messages."""
 
     events = False
     books: tuple[int, ...] = ()
     schema = schema_of(())
     n = 1
 
-    def __init__(self, make: Callable[[], Record]) -> None:
-        self._make = make
+    def __init__(self, name: str, make: Callable[[View], Record]) -> None:
+        self._name, self._make = name, make
         self._record: Record = {}
         self._second = 0
 
@@ -129,7 +129,7 @@ class StatusTopic:
         if not due or second == self._second:
             return 0
         self._second = second
-        self._record = self._make()
+        self._record = self._make(view)
         return 1
 
     def delta(self, head: Head) -> tuple[Message, ...]:
@@ -138,7 +138,7 @@ class StatusTopic:
 
     def snapshot(self, head: Head) -> tuple[Message, ...]:
         """All of it."""
-        return (said(_start("snapshot", head) | {"status": self._record}),)
+        return (said(_start("snapshot", head) | {self._name: self._record}),)
 
 
 def _start(kind: str, head: Head) -> dict[str, Any]:

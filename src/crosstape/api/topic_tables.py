@@ -30,6 +30,7 @@ class Shown(msgspec.Struct, frozen=True):
 
 
 Select = Callable[[View], Shown]
+Fit = Callable[[View], NDArray[np.bool_]]
 
 
 class TableTopic:
@@ -127,11 +128,11 @@ class TableTopic:
                 self._ranks[row] = GONE
 
 
-def market_rows(n: int) -> Callable[[View], NDArray[np.intp]]:
-    """All that are alive, or the n of the greatest turnover."""
+def market_rows(n: int, fit: Fit) -> Callable[[View], NDArray[np.intp]]:
+    """All that fit, or the n of the greatest turnover among them."""
 
     def pick(view: View) -> NDArray[np.intp]:
-        rows = np.flatnonzero(view.rows.alive)
+        rows = np.flatnonzero(fit(view))
         if not n or rows.size <= n:
             return rows
         turnover = np.nan_to_num(view.columns["turnover_usd_24h"][rows], nan=-1.0)
@@ -140,14 +141,14 @@ def market_rows(n: int) -> Callable[[View], NDArray[np.intp]]:
     return pick
 
 
-def board_rows(board: Board, n: int) -> Callable[[View], NDArray[np.intp]]:
-    """The board's rows, best first."""
+def board_rows(board: Board, n: int, fit: Fit | None = None) -> Callable[[View], NDArray[np.intp]]:
+    """The board's rows, best first; with a filter, ranked anew among those that fit."""
 
     def pick(view: View) -> NDArray[np.intp]:
         ranking = view.boards.get(board.name)
-        if ranking is not None and n <= board.top:
+        if ranking is not None and n <= board.top and fit is None:
             return ranking.rows[:n]
-        return rank(board, view.columns, view.rows.alive, n).rows
+        return rank(board, view.columns, view.quality, view.rows.alive if fit is None else fit(view), n).rows
 
     return pick
 

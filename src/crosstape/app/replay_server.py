@@ -58,6 +58,10 @@ class InMemory:
         """One user's; there is hardly more than one."""
         self._prefs = {user: prefs}
 
+    def completeness(self, source: str, since: int, until: int) -> tuple[()]:
+        """Only the running hour of a replay is known, and the tape tells that."""
+        return ()
+
     def key_role(self, key: str) -> str | None:
         """The one key may do all."""
         return "admin" if self._key and hmac.compare_digest(key.encode(), self._key.encode()) else None

@@ -15,12 +15,14 @@ import msgspec
 from crosstape.api.app import create_app
 from crosstape.api.hub import Hub
 from crosstape.api.server import serving
+from crosstape.app.keeping import Keeper
 from crosstape.app.known import addressed, all_venues, narrowed
 from crosstape.app.running import Live
 from crosstape.app.sessions import Sessions
 from crosstape.app.status import Vitals
 from crosstape.config import Config, DemoSettings
 from crosstape.engine.settings import EngineSettings, Universe
+from crosstape.engine.view import View
 from crosstape.model.errors import ConfigError, StoreError
 from crosstape.store.ledger import Ledger
 from crosstape.wire.venue import Venue
@@ -45,28 +47,36 @@ async def serve_live(
     live, hub = Live(config, venues), Hub()
     if config.tape.record and any(config.tape_folder.glob("*.tape")):
         say(f"restoring from the tape in {config.tape_folder} …")
-    live.open(settings, hub.publish)
-    pump = live.pump(hub.publish, hub.interest)
-    vitals = Vitals(live, pump)
     ledger, sessions = _ledger(config), Sessions(config)
+    keeper = Keeper(ledger)
+
+    def publish(view: View) -> None:
+        hub.publish(view)
+        keeper.take(view)
+
+    live.open(settings, publish)
+    pump = live.pump(publish, hub.interest)
+    vitals = Vitals(live, pump)
     try:
         app = create_app(hub, vitals, venues, ledger, config.api, replays=sessions)
         async with serving(app, config.api) as port:
             say(f"crosstape is at http://{config.api.host}:{port}/")
             async with asyncio.TaskGroup() as group:
-                work = group.create_task(_work(live, pump, vitals, sessions))
+                work = group.create_task(_work(live, pump, vitals, sessions, keeper))
                 try:
                     await _until_told(live, say, once)
                 finally:
                     work.cancel()
     finally:
         if ledger is not None:
+            await keeper.flush()
             await asyncio.to_thread(ledger.close)
 
 
-async def _work(live: Live, pump: Any, vitals: Vitals, sessions: Sessions) -> None:
+async def _work(live: Live, pump: Any, vitals: Vitals, sessions: Sessions, keeper: Keeper) -> None:
     async with asyncio.TaskGroup() as group:
         group.create_task(sessions.run())
+        group.create_task(keeper.run())
         group.create_task(live.run(pump))
         group.create_task(vitals.watch_loop())
 
@@ -131,7 +141,11 @@ def _unreachable(live: Live) -> str:
 async def simulated(demo: DemoSettings) -> AsyncIterator[tuple[Venue, ...]]:
     """The built-in world in a process of its own; the venues at its addresses. It ends when we do."""
     from crosstape.sim.catalogue import DIALECTS
+    from crosstape.sim.chaos.kinds import BY_NAME
+    from crosstape.sim.chaos.language import parse
 
+    for fault in demo.faults:
+        parse(fault, BY_NAME)
     spoken = {dialect.name for dialect in DIALECTS}
     names = [venue.id for venue in all_venues() if venue.id in demo.venues and venue.id in spoken]
     if not names:
@@ -139,6 +153,7 @@ async def simulated(demo: DemoSettings) -> AsyncIterator[tuple[Venue, ...]]:
     command = [sys.executable, "-m", "crosstape.sim", "--parent", "--seed", str(demo.seed)]
     command += ["--venue", ",".join(names)]
     command += ["--assets", str(demo.assets), "--rate", str(demo.rate)]
+    command += [f"--fault={fault}" for fault in demo.faults]
     process = await asyncio.create_subprocess_exec(
         *command, stdin=asyncio.subprocess.PIPE, stdout=asyncio.subprocess.PIPE
     )

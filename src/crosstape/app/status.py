@@ -7,6 +7,7 @@ import time
 
 import msgspec
 import psutil
+import structlog
 
 from crosstape import __version__
 from crosstape.api.ports import HostStatus, OperationsStatus, SourceStatus, TapeStatus
@@ -30,8 +31,16 @@ class Vitals:
         self._cached: tuple[float, OperationsStatus] | None = None
 
     async def watch_loop(self) -> None:
-        """Measure how late the event loop runs what is due."""
+        """Measure how late the event loop runs what is due; say it aloud when the tape ends."""
+        recorder = self._live.recorder
         while True:
+            if recorder is not None and recorder.failed:
+                structlog.get_logger("crosstape").error(
+                    "RECORDING HAS ENDED; the live path goes on without a tape",
+                    reason=recorder.failed,
+                    frames_lost=recorder.lost,
+                )
+                recorder = None
             due = time.perf_counter() + LAG_EVERY_S
             await asyncio.sleep(LAG_EVERY_S)
             self._lag.add(max(time.perf_counter() - due, 0.0))
@@ -54,12 +63,18 @@ class Vitals:
             memory_bytes=self._process.memory_info().rss,
             memory_percent=self._process.memory_percent(),
             cpu_percent=self._process.cpu_percent(),
+            cpu_s=sum(self._process.cpu_times()[:2]),
+            open_files=self._process.num_fds(),
+            threads=self._process.num_threads(),
             loop_lag_ms_p50=lag.p50,
             loop_lag_ms_p99=lag.p99,
             tick_ms_p50=tick.p50,
             tick_ms_p99=tick.p99,
             intake_waiting=live.intake.depth,
             intake_limit=live.config.feeds.intake_arrivals,
+            intake_deepest=live.intake.deepest,
+            intake_pauses=live.intake.pauses,
+            frames=timing.frames,
             frames_per_s=self._frames_per_s(now),
             sources=tuple(msgspec.convert(h, SourceStatus, from_attributes=True) for h in live.feeds.health()),
             hosts=tuple(_host(h) for h in live.feeds.hosts()),
@@ -84,6 +99,7 @@ class Vitals:
             segments=sum(1 for _ in folder.glob("*.tape")) if folder.is_dir() else 0,
             failed=recorder.failed,
             lost=recorder.lost,
+            troubles=dict(recorder.troubles),
         )
 
 

@@ -11,13 +11,14 @@ from crosstape import __version__
 from crosstape.cli.keys import keys
 from crosstape.cli.running import demo, up
 from crosstape.cli.showing import boards, config, doctor, venues
+from crosstape.cli.simulating import sim
 from crosstape.cli.tapes import replay, tape
 from crosstape.cli.terminal import tui
+from crosstape.cli.trusting import kpi, quality
 from crosstape.model.errors import ConfigError, CrosstapeError, TapeError
 
-COMMANDS = {
-    command.name or "": command for command in (up, demo, tui, replay, tape, venues, boards, keys, doctor, config)
-}
+ALL = (up, demo, sim, tui, replay, tape, venues, boards, quality, kpi, keys, doctor, config)
+COMMANDS = {command.name or "": command for command in ALL}
 
 
 @click.group(commands=COMMANDS, context_settings={"help_option_names": ["-h", "--help"], "max_content_width": 100})

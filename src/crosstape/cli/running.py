@@ -11,6 +11,8 @@ from typing import Any
 
 import click
 
+from crosstape.cli.simulating import FAULT
+
 LISTEN = (
     click.option("--host", default=None, help="Address to listen on (beyond loopback an API key is required)."),
     click.option("--port", type=click.IntRange(0, 65_535), default=None, help="Port; 0 = any free one."),
@@ -43,9 +45,16 @@ def up(context: click.Context, /, once: bool, **changes: Any) -> None:
 @click.option("--assets", type=click.IntRange(10, 2000), default=None, help="Assets in the simulated world.")
 @click.option("--rate", type=click.FloatRange(min=1), default=None, help="Messages a second it aims at.")
 @click.option("--seed", type=int, default=None, help="Same seed, same world.")
+@FAULT
 @click.pass_context
 def demo(
-    context: click.Context, /, assets: int | None, rate: float | None, seed: int | None, **changes: Any
+    context: click.Context,
+    /,
+    assets: int | None,
+    rate: float | None,
+    seed: int | None,
+    faults: tuple[str, ...],
+    **changes: Any,
 ) -> None:
     """Run on the built-in simulated world: the live path with only the addresses changed."""
     import msgspec
@@ -53,7 +62,8 @@ def demo(
     from crosstape.app.serving import demo_config, demo_settings, serve_live, simulated
 
     config = demo_config(_config(context, changes))
-    given = {k: v for k, v in (("assets", assets), ("rate", rate), ("seed", seed)) if v is not None}
+    asked = (("assets", assets), ("rate", rate), ("seed", seed), ("faults", faults or None))
+    given = {k: v for k, v in asked if v is not None}
     world = msgspec.structs.replace(config.demo, **given)
 
     async def work() -> None:

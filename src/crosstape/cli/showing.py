@@ -74,7 +74,7 @@ def _list_of_boards() -> Any:
 def _board(base: str, key: str, name: str, top: int) -> Any:
     from rich.table import Table
 
-    with _client(base, key) as client:
+    with asking(base, key) as client:
         answer = client.board(name, limit=top)
     about, rows = answer.board, answer.rows
     columns = [column for column in (rows[0] if rows else {}) if column not in ("quality", "id")]
@@ -85,19 +85,20 @@ def _board(base: str, key: str, name: str, top: int) -> Any:
         table.add_column(column, justify="right")
     table.add_column("quality")
     for row in rows:
-        cells = (_shown(row[column]) for column in columns)
+        cells = (shown(row[column]) for column in columns)
         table.add_row(row["id"], *cells, " ".join(row.get("quality", [])))
     return table
 
 
-def _shown(value: Any) -> str:
+def shown(value: Any) -> str:
+    """A value as a person reads it."""
     if value is None:
         return "–"
     return f"{value:,.6g}" if isinstance(value, float) else str(value)
 
 
 @contextmanager
-def _client(url: str, key: str) -> Iterator[Client]:
+def asking(url: str, key: str) -> Iterator[Client]:
     """A client whose errors are the command line's."""
     from crosstape.client import Client, ClientError
 

@@ -18,12 +18,16 @@ from crosstape.client.results import (
     Book,
     Candles,
     Columns,
+    Filtering,
     Health,
     Instrument,
+    Kpi,
     Liquidation,
     Market,
     Markets,
+    Overview,
     Prefs,
+    Quality,
     Ranked,
     Ready,
     Replay,
@@ -79,7 +83,7 @@ class Filters(TypedDict, total=False):
     offset: int
 
 
-def _query(given: Mapping[str, object]) -> tuple[tuple[str, str], ...]:
+def query_of(given: Mapping[str, object]) -> tuple[tuple[str, str], ...]:
     """What was given, as text; what is empty is the server's default."""
     return tuple((name, _text(value)) for name, value in given.items() if value)
 
@@ -89,7 +93,7 @@ def _text(value: object) -> str:
 
 
 def _ask(answer: type[T], template: str, given: Mapping[str, object] = {}, name: str = "") -> Request[T]:
-    return Request(answer, template, name, _query(given))
+    return Request(answer, template, name, query_of(given))
 
 
 def _tell(answer: type[T], method: str, template: str, body: object = None, name: str = "") -> Request[T]:
@@ -111,9 +115,29 @@ def status() -> Request[Status]:
     return _ask(Status, f"{V1}/status")
 
 
+def quality(hours: int = 24, source: str = "", market: str = "") -> Request[Quality]:
+    """The completeness ledger by source and hour, the running hour last."""
+    return _ask(Quality, f"{V1}/quality", {"hours": hours, "source": source, "market": market})
+
+
+def kpis() -> Request[Rows[Kpi]]:
+    """The figures the server answers for, against their targets."""
+    return _ask(Rows[Kpi], f"{V1}/kpis")
+
+
 def venues() -> Request[Rows[Row]]:
     """Capabilities of every venue, and how its markets are doing."""
     return _ask(Rows[Row], f"{V1}/venues")
+
+
+def filters() -> Request[Filtering]:
+    """The words that filters take."""
+    return _ask(Filtering, f"{V1}/filters")
+
+
+def overview() -> Request[Overview]:
+    """The market at a glance: breadth, totals, markets, the largest assets, funding side by side."""
+    return _ask(Overview, f"{V1}/overview")
 
 
 def columns(q: str = "") -> Request[Columns]:

@@ -61,6 +61,7 @@ class Board(msgspec.Struct, frozen=True):
     min_turnover_usd: float
     fields: tuple[str, ...]
     top: int
+    refuses: tuple[str, ...] = ()
 
 
 class Ranked(Rows[Row], frozen=True):
@@ -125,7 +126,7 @@ class Book(Answer, frozen=True):
 
 
 class Trade(msgspec.Struct, frozen=True):
-    """One execution; `taker` is the aggressor, BUY or SELL."""
+    """One execution; `taker` is the aggressor, BUY or SELL; `counterparties`: buyer, seller, where told."""
 
     ts_ms: float
     price: Number
@@ -134,6 +135,7 @@ class Trade(msgspec.Struct, frozen=True):
     taker: str
     id: str = ""
     block: bool = False
+    counterparties: tuple[str, str] | None = None
 
 
 class Candle(msgspec.Struct, frozen=True):
@@ -177,6 +179,35 @@ class Asset(Rows[Row], frozen=True):
     asset: str = ""
     sums: dict[str, Number | str] = {}
     fields: tuple[str, ...] = ()
+
+
+class Filtering(Answer, frozen=True):
+    """The words that filters take."""
+
+    market: tuple[str, ...] = ()
+    venue: tuple[str, ...] = ()
+    kind: tuple[str, ...] = ()
+    quote: tuple[str, ...] = ()
+    tier: tuple[str, ...] = ()
+
+
+class Overview(Answer, frozen=True):
+    """The market at a glance: dollars, changes as fractions. Records keep the API's names; see /schema."""
+
+    markets: int = 0
+    active: int = 0
+    assets: int = 0
+    turnover_usd_24h: Number = None
+    spot_turnover_usd_24h: Number = None
+    derivatives_turnover_usd_24h: Number = None
+    oi_usd: Number = None
+    liquidations_usd_1h: Number = None
+    btc_turnover_share: Number = None
+    breadth: dict[str, Row] = {}
+    volatility: Row = {}
+    by_market: tuple[Row, ...] = ()
+    tiles: tuple[Row, ...] = ()
+    funding: Row = {}
 
 
 class Column(msgspec.Struct, frozen=True):
@@ -227,6 +258,46 @@ class Status(Answer, frozen=True):
     hub: Row = {}
     metrics: tuple[Row, ...] = ()
     continuity: tuple[Row, ...] = ()
+    kpis: tuple[Row, ...] = ()
+
+
+class Kpi(msgspec.Struct, frozen=True):
+    """One figure; `met` None = not known yet."""
+
+    name: str
+    value: Number
+    unit: str
+    target: str
+    met: bool | None
+    how: str
+
+
+class Hour(msgspec.Struct, frozen=True):
+    """One source in one hour; `complete` 0 … 1, the share of it with a live stream."""
+
+    hour_ms: float
+    source: str
+    frames: int
+    bytes: int
+    gaps: int
+    seconds_lost: float
+    repaired: int
+    duplicates: int
+    decode_errors: int
+    lag_p50_ms: Number
+    lag_p99_ms: Number
+    clock_offset_ms: Number
+    complete: float
+    running: bool
+
+
+class Quality(Rows[Hour], frozen=True):
+    """The completeness ledger; rows by flag, changed shapes of messages, KPIs. `note`: why older hours lack."""
+
+    note: str = ""
+    flags: tuple[Row, ...] = ()
+    drifts: tuple[Row, ...] = ()
+    kpis: tuple[Kpi, ...] = ()
 
 
 class Prefs(msgspec.Struct, frozen=True):

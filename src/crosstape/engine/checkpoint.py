@@ -19,18 +19,25 @@ from crosstape.model.event import AnyEvent, BookDelta
 from crosstape.model.instrument import Instrument, fold_of
 from crosstape.state.bars import Bars
 from crosstape.state.book import Book
+from crosstape.state.hole import Hole
 from crosstape.state.identity import Membership
+from crosstape.state.pulse import ARRAYS as PULSE
+from crosstape.state.seen import Seen
 from crosstape.state.source import Source
 from crosstape.state.state import FLAGS, State
+from crosstape.wire.drift import Canary, Shape
 from crosstape.wire.venue import BookRule, Decoder
 
-VERSION = 7
+VERSION = 8
+# Rows whose newest trades are one section.
+SEEN_ROWS = 500
 PART_BYTES = 4 << 20
 # Bumped by whoever changes what a column or a figure means: a checkpoint made before then must not be continued.
 ARRAYS = ("now", "depth", *(name for name, _ in FLAGS))
 RING_ARRAYS = ("sums", "run", "part", "close", "oi", "high", "low", "top", "bottom", "part_high", "part_low")
 DERIVED = ("usual", "vol_history", "atr", "atr_bars")
 BookParts = tuple[dict[float, float], dict[float, float], int, int, bool, bool, BookRule, list[BookDelta]]
+SeenParts = tuple[list[str], list[str], int, int]
 BarParts = tuple[list[float] | None, list[float] | None, dict[int, list[float]], int]
 
 
@@ -58,6 +65,10 @@ class Rest(msgspec.Struct):
     identity: dict[int, Membership]
     leadlag: tuple[list[tuple[int, int]], list[int], int, dict[int, float], dict[int, float]]
     rings: list[tuple[int, int]]
+    holes: dict[int, Hole]
+    asked: dict[int, int]
+    accounted: tuple[int, int]
+    shapes: dict[str, dict[str, Shape]]
     events: list[tuple[int, AnyEvent]]
     known_version: int
     by_asset: list[str]
@@ -82,6 +93,9 @@ def save(machine: Machine) -> Iterator[tuple[str, bytes]]:
     """Sections, one at a time so that a large machine never stands in memory twice."""
     for name, array in _arrays(machine):
         yield from _packed(name, array)
+    for start in range(0, machine.state.rows, SEEN_ROWS):
+        parts = [_seen_parts(seen) for seen in machine.state.seen[start : start + SEEN_ROWS]]
+        yield f"seen#{start}", msgspec.msgpack.encode(parts)
     yield "rest", msgspec.msgpack.encode(_rest(machine))
 
 
@@ -94,6 +108,9 @@ def _arrays(machine: Machine) -> Iterator[tuple[str, NDArray[Any]]]:
             yield f"ring.{k}.{name}", getattr(ring, name)
     for name in DERIVED:
         yield f"derived.{name}", getattr(state.rings, name)
+    for k, pulse in enumerate((state.trading, state.touching)):
+        for name, _ in PULSE:
+            yield f"pulse.{k}.{name}", getattr(pulse, name)
     yield "leadlag", state.leadlag.mids
     for name, values in viewer.values.items():
         yield f"column.{name}", values
@@ -124,6 +141,8 @@ def _rest(machine: Machine) -> Rest:
         [(b.minute, b.before, b.longer, b.closed) for b in state.bars], state.identity.of,
         (state.leadlag.pairs, state.leadlag.rows, state.leadlag.pos, state.leadlag.lags, state.leadlag.errors),
         [(ring.pos, ring.filled) for ring in state.rings.all],
+        state.holes, machine.trust.liveness.asked, machine.trust.accounted,
+        {market: canary.shapes for market, canary in machine.trust.canaries.items()},
         state.events, viewer.known.version if viewer.known is not None else -1,
         list(viewer.crossing.by_asset) if viewer.crossing is not None else [],
         list(viewer.crossing.on_rows) if viewer.crossing is not None else [],
@@ -147,6 +166,7 @@ def load(machine: Machine, sections: Mapping[str, bytes]) -> None:
             raise TapeError(f"checkpoint of kind {rest.version}; this crosstape continues kind {VERSION}")
         _load_machine(machine, rest)
         _load_state(machine.state, rest)
+        _load_seen(machine.state, sections)
         _load_arrays(machine.state, sections, rest)
         _load_viewer(machine, sections, rest)
     except (KeyError, ValueError, msgspec.MsgspecError) as error:
@@ -155,7 +175,9 @@ def load(machine: Machine, sections: Mapping[str, bytes]) -> None:
 
 def _load_machine(machine: Machine, rest: Rest) -> None:
     machine.seq, machine.settings = rest.seq, rest.settings
-    machine.waiting = rest.waiting
+    machine.waiting, trust = rest.waiting, machine.trust
+    trust.accounted, trust.liveness.asked = rest.accounted, rest.asked
+    trust.canaries = {market: Canary(shapes) for market, shapes in rest.shapes.items()}
     machine.planner.catalogued, machine.planner.planned_ts = rest.catalogued, rest.planned_ts
     machine.planner.shards.used, machine.planner.shards.count = rest.shards_used, rest.shards_count
     machine.state.sources = {source.name: source for source in rest.sources}
@@ -181,8 +203,20 @@ def _load_state(state: State, rest: Rest) -> None:
     state.cells = [[float(x) for x in cell] for cell in state.cells]
     state.books = [None if parts is None else _book(parts) for parts in rest.books]
     state.identity.of = rest.identity
-    state.events = rest.events
+    state.events, state.holes = rest.events, rest.holes
     state.bars = [_bars(parts) for parts in rest.bars]
+
+
+def _seen_parts(seen: Seen) -> SeenParts:
+    return sorted(seen.young), sorted(seen.old), seen.since, seen.last
+
+
+def _load_seen(state: State, sections: Mapping[str, bytes]) -> None:
+    for start in range(0, len(state.table), SEEN_ROWS):
+        for young, old, since, last in msgspec.msgpack.decode(sections[f"seen#{start}"], type=list[SeenParts]):
+            seen = Seen()
+            seen.young, seen.old, seen.since, seen.last = set(young), set(old), since, last
+            state.seen.append(seen)
 
 
 def _book_parts(b: Book) -> BookParts:
@@ -208,6 +242,9 @@ def _load_arrays(state: State, sections: Mapping[str, bytes], rest: Rest) -> Non
         for name in RING_ARRAYS:
             setattr(ring, name, _array(sections, f"ring.{k}.{name}"))
         ring.pos, ring.filled = rest.rings[k]
+    for k, pulse in enumerate((state.trading, state.touching)):
+        for name, _ in PULSE:
+            setattr(pulse, name, _array(sections, f"pulse.{k}.{name}"))
     state.leadlag.mids = _array(sections, "leadlag")
     lead = state.leadlag
     lead.pairs, lead.rows, lead.pos, lead.lags, lead.errors = rest.leadlag

@@ -8,7 +8,7 @@ import numpy as np
 
 from crosstape.model.event import BookSnapshot, Continuity, Trade
 from crosstape.model.frame import Frame
-from crosstape.state.apply import drop_book, lose_book
+from crosstape.state.apply_book import drop_book, lose_book
 from crosstape.state.fields import ASK_SIZE, BID
 from crosstape.state.source import Source
 from crosstape.state.state import State
@@ -73,9 +73,11 @@ def unseen(source: Source, events: Decoded, bound: int) -> Decoded:
     kept = []
     for event in events:
         if type(event) is Trade:
-            if event.id in recent:
+            key = (event.symbol, event.id)
+            if key in recent:
+                source.duplicates += 1
                 continue
-            recent[event.id] = None
+            recent[key] = None
             if len(recent) > bound:
                 del recent[next(iter(recent))]
         kept.append(event)

@@ -8,11 +8,12 @@ import msgspec
 
 from crosstape.boards.board import Board
 from crosstape.boards.catalogue import BOARDS
-from crosstape.engine import continuity
+from crosstape.engine import continuity, mending
 from crosstape.engine.digest import Digest
 from crosstape.engine.planning import Planner
 from crosstape.engine.rounds import due
 from crosstape.engine.settings import Configure, EngineSettings, SetUniverse, decode_command
+from crosstape.engine.trust import Trust
 from crosstape.engine.view import View
 from crosstape.engine.viewing import Viewer
 from crosstape.metrics import COLUMNS, Column
@@ -67,6 +68,7 @@ class Machine:
         self.state = State()
         self.planner = Planner(self.venues)
         self.waiting: dict[int, int] = {}
+        self.trust = Trust()
         self.viewer = Viewer(self.columns, self.boards, Digest())
         self.routes: dict[str, Route] = {}
 
@@ -96,7 +98,7 @@ class Machine:
         if frame.kind is DATA:
             self._message(route, source, frame)
         elif frame.kind is Kind.OPEN:
-            continuity.opened(self.state, source, frame.conn, frame.ts_recv)
+            opened(self.state, route, frame)
         elif frame.kind is Kind.CLOSE:
             route.decoders.pop(frame.conn, None)
             continuity.closed(self.state, source, frame)
@@ -117,7 +119,7 @@ class Machine:
             source = self.state.sources[name] = Source(name, before)
             if stream is not None:
                 source.market, source.streams, source.main = stream.market, True, not stream.route
-                source.rule, source.lossy = stream.book_rule, stream.lossy
+                source.rule, source.lossy, source.sampled = stream.book_rule, stream.lossy, stream.sampled
         self.routes[name] = Route(source, stream, poll)
         return self.routes[name]
 
@@ -134,15 +136,19 @@ class Machine:
         except WireError as error:
             source.errors += 1
             source.last_error = str(error)[:200]
+            self.trust.look(self.state, source, frame)
             return
+        if source.frames >= source.look_at:
+            self.trust.look(self.state, source, frame)
         if events:
+            source.spoke_ts = frame.ts_recv
             self._apply(route, events, frame.ts_recv)
             if self.state.effects:
                 self.state.effects = [_here(effect, frame) for effect in self.state.effects]
 
     def _first(self, route: Route, frame: Frame) -> Decoder | None:
         if frame.conn != route.source.conn:
-            continuity.opened(self.state, route.source, frame.conn, frame.ts_recv)
+            opened(self.state, route, frame)
         return route.decoder(frame.conn)
 
     def _apply(self, route: Route, events: Decoded, ts: int) -> None:
@@ -165,6 +171,8 @@ class Machine:
             route.source.last_error = str(error)[:200]
             return
         self._apply(route, events, frame.ts_recv)
+        if route.poll.name == "trades":
+            mending.answered(self.state, route.source.market, events, frame.ts_recv)
         if any(type(event) is CatalogueEnd for event in events):
             self.planner.catalogued.setdefault(route.source.market, frame.ts_recv)
 
@@ -204,7 +212,16 @@ class Machine:
         self.planner.plan(self.state, self.settings, ts)
         continuity.ask_overdue(self.state, self.streams, self.waiting, ts)
         self.state.effects += due(self.state, self.rounds, self.state.ts, ts)
+        self.trust.each_second(self.state, self.streams, self.planner.venues, ts)
         yield from self.viewer.view(self.state, self.settings, frame)
+
+
+def opened(state: State, route: Route, frame: Frame) -> None:
+    """A connection came up; what its rows missed while there was none is made up for."""
+    source, back = route.source, not route.source.is_open
+    continuity.opened(state, source, frame.conn, frame.ts_recv)
+    if back:
+        mending.begin(state, source, route.stream, frame.ts_recv)
 
 
 def _here(effect: Effect, frame: Frame) -> Effect:

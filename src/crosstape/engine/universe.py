@@ -7,7 +7,7 @@ from collections.abc import Mapping, Sequence
 import numpy as np
 
 from crosstape.engine.settings import Universe
-from crosstape.state.apply import drop_book
+from crosstape.state.apply_book import drop_book
 from crosstape.state.fields import DAY_TURNOVER
 from crosstape.state.state import State
 from crosstape.wire.effect import Effect, Subscribe, Unsubscribe

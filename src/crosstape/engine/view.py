@@ -9,7 +9,7 @@ import numpy as np
 from numpy.typing import NDArray
 
 from crosstape.boards.board import Ranking
-from crosstape.model.event import AnyEvent, Levels
+from crosstape.model.event import AnyEvent, Levels, Tally
 from crosstape.model.instrument import Instrument
 
 F64 = NDArray[np.float64]
@@ -60,6 +60,10 @@ class SourceState(msgspec.Struct, frozen=True):
     errors: int
     gaps: int
     last_error: str
+    duplicates: int = 0
+    repaired: int = 0
+    drifts: int = 0
+    silent: bool = False
 
 
 class Assets(msgspec.Struct, frozen=True):
@@ -81,6 +85,7 @@ class View(msgspec.Struct, frozen=True):
     books     of the rows in the interest set, as of this tick
     usd       (rows) dollars a unit of quote
     digest    fold of all views so far, hex
+    hours     the running hour of every source, as of the last second; not in the digest
     """
 
     number: int
@@ -98,3 +103,4 @@ class View(msgspec.Struct, frozen=True):
     usd: F64
     late_trades: int
     digest: str
+    hours: tuple[Tally, ...] = ()

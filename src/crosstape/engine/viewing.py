@@ -9,12 +9,14 @@ import numpy as np
 from numpy.typing import NDArray
 
 from crosstape.boards.board import Board, Ranking, rank
+from crosstape.engine.accounts import tally
 from crosstape.engine.assets import group
 from crosstape.engine.crossing import Crossing
 from crosstape.engine.digest import Digest
 from crosstape.engine.settings import EngineSettings
 from crosstape.engine.view import Assets, BookCopy, Rows, SourceState, View
 from crosstape.metrics.column import Cadence, Column
+from crosstape.model.event import Tally
 from crosstape.model.frame import Frame
 from crosstape.model.quality import Quality
 from crosstape.state import tick
@@ -44,6 +46,7 @@ class Viewer:
         self.known: Catalogue | None = None
         self.assets = Assets((), {}, np.zeros(0, np.intp))
         self.interest: frozenset[int] = frozenset()
+        self.hours: tuple[Tally, ...] = ()
 
     def view(self, state: State, settings: EngineSettings, frame: Frame) -> Iterator[View | None]:
         """Slices, then the view. The state's events of the tick leave with it."""
@@ -72,12 +75,13 @@ class Viewer:
             for _ in self._compute(at, new_second):
                 yield None
             quality = _quality(state, known, at, settings.mode)
-            self._rank(known, new_second)
+            self._rank(known, quality, new_second)
             yield None
             if new_second:
                 self.assets = group(known, self.values, self.crossing.by_asset if self.crossing else {})
                 for values in self.assets.columns.values():
                     self.digest.add(np.where(values == values, values, np.nan))
+                self.hours = tuple(tally(source) for source in state.sources.values() if source.hour.began)
                 yield None
             yield self._publish(state, settings.mode, frame, quality)
 
@@ -144,10 +148,10 @@ class Viewer:
             if i % BATCH == BATCH - 1 or column.cadence is Cadence.MINUTE:
                 yield
 
-    def _rank(self, known: Catalogue, new_second: bool) -> None:
+    def _rank(self, known: Catalogue, quality: NDArray[np.uint32], new_second: bool) -> None:
         for board in self.boards:
             if board.column.cadence is Cadence.TICK or new_second or board.name not in self.rankings:
-                ranking = rank(board, self.values, known.alive)
+                ranking = rank(board, self.values, quality, known.alive)
                 self.rankings[board.name] = ranking
                 self.digest.add(ranking.rows)
 
@@ -172,6 +176,7 @@ class Viewer:
             usd=_frozen(self.known.usd) if self.known is not None else np.zeros(0),
             late_trades=state.late_trades,
             digest=self.digest.close(),
+            hours=self.hours,
         )
 
 
@@ -191,6 +196,9 @@ def _quality(state: State, known: Catalogue, at: At, mode: str) -> NDArray[np.ui
         (Quality.UNDESCRIBED, known.undescribed),
         (Quality.HALVED_OI, state.halved[:n]),
         (Quality.LOSSY, state.lossy[:n]),
+        (Quality.SAMPLED, state.sampled[:n]),
+        (Quality.SKEWED, state.skewed[:n]),
+        (Quality.REPAIRED, seconds - state.repaired_s[:n] < GAP_S),
         (Quality.SIMULATED, np.full(n, mode == "simulated")),
     )
     flags = np.zeros(n, np.uint32)
@@ -215,7 +223,8 @@ def _source_states(state: State) -> Iterator[SourceState]:
     for s in state.sources.values():
         since = s.opened_ts if s.is_open else s.closed_ts
         yield SourceState(s.name, s.market, s.is_open, since, s.last_ts, s.conn, s.opens, s.frames, s.bytes,
-                          s.failed, s.errors, s.gaps, s.last_error)  # fmt: skip
+                          s.failed, s.errors, s.gaps, s.last_error, s.duplicates, s.repaired, s.drifts,
+                          s.silent)  # fmt: skip
 
 
 def _frozen(array: NDArray[Scalar]) -> NDArray[Scalar]:

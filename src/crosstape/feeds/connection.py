@@ -22,7 +22,8 @@ LOST = 1006
 class Connection:
     """Opens, talks, watches and closes one socket.
 
-    due       set when its lifetime is nearly over, or it has ended (so is `talk.settled`)
+    due       set when it shall be replaced or has ended (so is `talk.settled`)
+    retired   why it shall be replaced, "" = its lifetime is nearly over
     refused   what a server said instead of opening: status, header lines, body
     """
 
@@ -41,6 +42,7 @@ class Connection:
         self.due = asyncio.Event()
         self.ended = False
         self.failure = ""
+        self.retired = ""
         self.opened_at = 0
         self.refused: tuple[int, str, bytes] | None = None
         self._url, self._ports, self._lifetime_s = stream.url, ports, lifetime_s
@@ -71,6 +73,11 @@ class Connection:
             self._closing = (status, reason)
             if self._transport is not None:
                 self._say_goodbye(self._transport)
+
+    def retire(self, reason: str) -> None:
+        """Ask for its replacement; it stays up until the other one has everything."""
+        self.retired = reason
+        self.due.set()
 
     async def _connect(self) -> WSTransport | None:
         settings = self._ports.settings

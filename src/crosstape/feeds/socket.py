@@ -95,10 +95,11 @@ class Socket:
         failed(self._ports, self.source, "send", "not open, or too much is waiting to be sent")
 
     def reconnect(self, conn: int, reason: str) -> None:
-        """Replace connection `conn`; nothing happens when it is gone already."""
+        """Replace connection `conn`: the new one is up before this one goes, so nothing is missed on the others'
+        account. Nothing happens when it is gone already."""
         for connection in self._live:
             if connection.link.conn == conn:
-                connection.close(OK, reason)
+                connection.retire(reason)
 
     def health(self, crashes: int) -> SourceHealth:
         """How it is."""
@@ -135,7 +136,7 @@ class Socket:
         if not fresh.ended:
             self._enter("open")
             for old in before:
-                old.close(OK, "rotated")
+                old.close(OK, old.retired or "rotated")
             await fresh.due.wait()
         if fresh.ended:
             self._error = fresh.failure

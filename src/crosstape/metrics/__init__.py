@@ -13,12 +13,13 @@ METRICS: tuple[Metric, ...] = (
     book.impact_10k, book.impact_100k,
     derivatives.oi, derivatives.oi_usd, derivatives.oi_change, derivatives.funding,
     derivatives.funding_hours, derivatives.funding_8h, derivatives.funding_apr, derivatives.next_funding_s,
-    derivatives.basis_bps, derivatives.basis_apr,
+    derivatives.basis_bps, derivatives.basis_apr, derivatives.long_short_ratio,
     derivatives.liquidations_long, derivatives.liquidations_short, derivatives.liquidations_usd,
     volatility.realised_vol, volatility.parkinson, volatility.atr_pct, volatility.vol_percentile,
     cross.funding_spread_8h, cross.edge_10k_bps, cross.edge_100k_bps, cross.divergence_bps, cross.perp_spot_bps,
     cross.lead_lag_ms, cross.lead_lag_error_ms, cross.venues,
-    trust.coverage, trust.age_ms, trust.lag_ms, trust.day_source, trust.listed_days,
+    trust.coverage, trust.age_ms, trust.lag_ms, trust.price_accuracy, trust.day_source,
+    trust.listed_days,
 )  # fmt: skip
 
 COLUMNS: tuple[Column, ...] = columns_of(METRICS)

@@ -14,6 +14,7 @@ from crosstape.state.fields import (
     LAST,
     LIQ_LONG,
     LIQ_SHORT,
+    LONG_SHARE,
     MARK,
     NEXT_FUNDING,
     OI,
@@ -89,6 +90,13 @@ def basis_bps(at: At) -> F64:
 def basis_apr(at: At) -> F64:
     """Basis of a dated future until its expiry, simply annualised; NaN for what does not expire."""
     return prices.simple_apr(_reference(at) / at[INDEX] - 1.0, at.to_expiry_s)
+
+
+@metric("ratio")
+def long_short_ratio(at: At) -> F64:
+    """Accounts that are long over accounts that are short, as the venue counts its own; NaN where it does not."""
+    share = at[LONG_SHARE]
+    return share / np.where(share < 1.0, 1.0 - share, np.nan)
 
 
 @metric("quote", *ALL)

@@ -7,7 +7,7 @@ import numpy as np
 from crosstape.metrics.column import F64, Cadence, metric
 from crosstape.metrics.day import ENOUGH, day_coverage
 from crosstape.state.at import At
-from crosstape.state.fields import LAG, LIVE, RECEIVED
+from crosstape.state.fields import LAG, LIVE, RECEIVED, TICKER_ERROR
 
 ALL = ("1m", "5m", "15m", "1h", "4h", "24h")
 
@@ -29,6 +29,12 @@ def age_ms(at: At) -> F64:
 def lag_ms(at: At) -> F64:
     """Our receive time minus the venue's event time, of the last streamed message; its clock against ours."""
     return at[LAG] * 1e3
+
+
+@metric("fraction")
+def price_accuracy(at: At) -> F64:
+    """1 - |last trade / the venue's own ticker - 1| when its ticker last came; NaN until both are known."""
+    return 1.0 - np.abs(at[TICKER_ERROR])
 
 
 @metric("code", cadence=Cadence.SECOND)

@@ -113,6 +113,12 @@ class Ticker(Event, frozen=True, gc=False):
     change: float = NAN
 
 
+class LongShort(Event, frozen=True, gc=False):
+    """Share of the venue's accounts with a position in the instrument that are long, in [0, 1]."""
+
+    long_share: float
+
+
 class Liquidation(Event, frozen=True, gc=False):
     """A forced order; `side` is the side of that order: SELL = a long was closed."""
 
@@ -164,12 +170,44 @@ class Gap(Event, frozen=True, gc=False):
 
 
 class Continuity(Event, frozen=True, gc=False):
-    """Derived by the fold: `what` is one of Opened Snapshot Gap Repaired Stale Resumed Closed."""
+    """Derived by the fold: `what` is one of Opened Snapshot Gap Repaired Stale Resumed Closed.
+
+    first, last   Gap, Snapshot: update ids; Opened, Closed: connection and status; Repaired: how many trades were
+                  made up for, and 1 when they fill the whole hole
+    """
 
     source: str
     what: str
     first: int = 0
     last: int = 0
+
+
+class Tally(Event, frozen=True, gc=False):
+    """Derived by the fold: one source in one hour, `ts_event` = the hour's first ns. Lags and offset NaN = not
+    known; `offset_ms` = the venue's clock minus ours, at least."""
+
+    source: str
+    lost_s: float
+    lag_p50_ms: float
+    lag_p99_ms: float
+    offset_ms: float
+    frames: int
+    bytes: int
+    gaps: int
+    repaired: int
+    duplicates: int
+    errors: int
+
+
+class Drift(Event, frozen=True, gc=False):
+    """Derived by the fold: messages of one kind have another shape than before. `what` is one of appeared
+    vanished changed; `sample` is what stood there."""
+
+    source: str
+    kind: str
+    path: str
+    what: str
+    sample: str
 
 
 AnyEvent = (
@@ -182,6 +220,7 @@ AnyEvent = (
     | Funding
     | OpenInterest
     | Ticker
+    | LongShort
     | Liquidation
     | Candle
     | Listed
@@ -190,4 +229,6 @@ AnyEvent = (
     | Status
     | Gap
     | Continuity
+    | Tally
+    | Drift
 )

@@ -25,15 +25,15 @@ class Quality(IntFlag):
 
 
 MEANING: dict[Quality, str] = {
-    Quality.STALE: "the row has no live stream: its connection is down, or has not spoken since it came up",
+    Quality.STALE: "the row's stream is down, has not spoken since it came up, or is silent beyond its usual",
     Quality.GAP: "messages were missed, or the connection was down, within the last hour",
     Quality.RESYNCING: "the book waits for a fresh snapshot; nothing is computed from it",
     Quality.CROSSED: "best bid at or above best ask",
     Quality.SKEWED: "the venue's clock and ours disagree by more than the lag can explain",
-    Quality.SAMPLED: "the venue sends only a sample of this stream",
+    Quality.SAMPLED: "the venue sends pictures of this book every so often and no sequence: a miss cannot be seen",
     Quality.LOSSY: "the venue may drop events of this stream under load",
     Quality.TRUNCATED: "depth reaches past the last level the venue sent",
-    Quality.REPAIRED: "part of the window came from REST after a hole",
+    Quality.REPAIRED: "trades of the last hour were missed and made up for over REST",
     Quality.PARTIAL_WINDOW: "the row has been live for less than its longest short window (1 h)",
     Quality.SIMULATED: "from the built-in simulator, not from a venue",
     Quality.REPLAY: "from a recorded tape",

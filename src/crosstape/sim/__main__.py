@@ -2,13 +2,14 @@
 
 import argparse
 import asyncio
-import signal
 import sys
 
 import msgspec
 
+from crosstape.model.errors import ConfigError
 from crosstape.sim.catalogue import DIALECTS
-from crosstape.sim.server import SimSettings, Simulation, serve
+from crosstape.sim.server import SimSettings, Simulation
+from crosstape.sim.standing import stand
 
 
 def venues(text: str) -> tuple[str, ...]:
@@ -20,10 +21,12 @@ def venues(text: str) -> tuple[str, ...]:
     return names
 
 
-def ready(simulation: Simulation) -> bytes:
+def ready(simulation: Simulation) -> None:
     """One line of JSON: a venue's addresses, or those of several by name."""
     urls = simulation.urls
-    return msgspec.json.encode(urls if len(urls) > 1 else next(iter(urls.values())))
+    line = msgspec.json.encode(urls if len(urls) > 1 else next(iter(urls.values())))
+    sys.stdout.write(line.decode() + "\n")
+    sys.stdout.flush()
 
 
 def arguments() -> argparse.Namespace:
@@ -35,37 +38,24 @@ def arguments() -> argparse.Namespace:
     parser.add_argument("--port", type=int, default=0)
     parser.add_argument("--rate", type=float, default=5_000.0)
     parser.add_argument("--time-scale", type=float, default=1.0)
+    parser.add_argument("--fault", action="append", default=[], help="see docs/chaos.md; may be repeated")
     parser.add_argument("--parent", action="store_true", help="stop when standard input closes")
     return parser.parse_args()
 
 
-async def parent_gone() -> None:
-    """Returns when standard input closes."""
-    reader = asyncio.StreamReader()
-    await asyncio.get_running_loop().connect_read_pipe(lambda: asyncio.StreamReaderProtocol(reader), sys.stdin)
-    while await reader.read(4096):
-        pass
-
-
-async def main(args: argparse.Namespace) -> None:
-    """Serves until a signal, or until the parent is gone."""
+def main() -> None:
+    """Exit 2 for a fault that cannot be."""
+    args = arguments()
     settings = SimSettings(
         venues=args.venue, seed=args.seed, assets=args.assets, port=args.port, rate=args.rate,
-        time_scale=args.time_scale,
+        time_scale=args.time_scale, faults=tuple(args.fault),
     )  # fmt: skip
-    stop = asyncio.Event()
-    for number in (signal.SIGTERM, signal.SIGINT):
-        asyncio.get_running_loop().add_signal_handler(number, stop.set)
-    async with serve(settings) as simulation:
-        sys.stdout.write(ready(simulation).decode() + "\n")
-        sys.stdout.flush()
-        waits = [asyncio.create_task(stop.wait())]
-        if args.parent:
-            waits.append(asyncio.create_task(parent_gone()))  # type: ignore[arg-type]
-        await asyncio.wait(waits, return_when=asyncio.FIRST_COMPLETED)
-        for wait in waits:
-            wait.cancel()
+    try:
+        asyncio.run(stand(settings, ready, args.parent))
+    except ConfigError as error:
+        sys.stderr.write(f"configuration: {error}\n")
+        sys.exit(2)
 
 
 if __name__ == "__main__":
-    asyncio.run(main(arguments()))
+    main()

@@ -13,6 +13,7 @@ from crosstape.sim.answer import Answer
 from crosstape.sim.assets import Asset
 from crosstape.sim.facts import Happened
 from crosstape.sim.listing import Contract
+from crosstape.sim.manners import Manners
 from crosstape.sim.world import World
 
 Key = tuple[str, str]
@@ -52,7 +53,12 @@ class Quota(Struct, frozen=True):
 
 
 class Voice(Protocol):
-    """A venue over one world. A key is (category, topic); each topic is rendered once, whoever listens."""
+    """A venue over one world. A key is (category, topic); each topic is rendered once, whoever listens.
+
+    `refuses` tells which topics are not known although they could be: a fault may say so while it runs.
+    """
+
+    refuses: Callable[[str], bool]
 
     def seat(self, path: str, query: Query) -> Seat | None:
         """Where a socket with this address sits; None = there is no such address."""
@@ -88,6 +94,7 @@ class Dialect(Struct, frozen=True):
     opens        connections it takes
     cuts_silent  a client that says nothing for `SimSettings.idle_s` is cut (pings are text)
     heartbeat_s  the venue's own protocol pings; a client that does not answer is cut. 0 = none
+    manners      how it refuses and says goodbye
     """
 
     name: str
@@ -96,5 +103,11 @@ class Dialect(Struct, frozen=True):
     requests: Quota
     opens: Quota
     refused: Answer
+    manners: Manners
     cuts_silent: bool = True
     heartbeat_s: float = 0.0
+
+    @property
+    def sells(self) -> str:
+        """The label of its contracts: variants of a venue list the same."""
+        return self.name.partition("-")[0]

@@ -21,24 +21,26 @@ class Delay(Struct, frozen=True):
     seconds: float
 
 
+class Drip(Struct, frozen=True):
+    """A message that goes out a few bytes at a time, so many a real second."""
+
+    payload: bytes
+    bytes_per_s: int
+
+
 class Conn(Protocol):
-    """What a fault may know of a connection."""
+    """What a fault may know of a connection. `topic`: what the message at hand is about, "" for acks and pongs;
+    `first`: it is what a fresh subscription brings."""
 
     number: int
     category: str
+    topic: str
+    first: bool
 
 
-Out = bytes | Close | Delay
+Out = bytes | Close | Delay | Drip
 Fault = Callable[[Conn, bytes], Iterable[Out]]
 RestFault = Callable[[str, Mapping[str, str]], Answer | None]
-# How messages begin that name what they are about.
-HEADS = (b'{"topic":"', b'{"stream":"')
-
-
-def topic_of(payload: bytes) -> str:
-    """The topic of a message, "" for acks and pongs."""
-    head = next((head for head in HEADS if payload.startswith(head)), None)
-    return payload[len(head) : payload.index(b'"', len(head))].decode() if head is not None else ""
 
 
 def through(faults: Iterable[Fault], conn: Conn, payload: bytes) -> list[Out]:
@@ -56,17 +58,16 @@ class Nth(Struct):
     n: int
     counts: dict[int, int] = field(default_factory=dict)
 
-    def count(self, conn: Conn, payload: bytes) -> int:
+    def count(self, conn: Conn) -> int:
         """Which message of the topic this is, 0 for any other."""
-        topic = topic_of(payload)
-        if not topic or not topic.startswith(self.topic):
+        if not conn.topic or not conn.topic.startswith(self.topic):
             return 0
         self.counts[conn.number] = self.counts.get(conn.number, 0) + 1
         return self.counts[conn.number]
 
-    def hit(self, conn: Conn, payload: bytes) -> bool:
+    def hit(self, conn: Conn) -> bool:
         """Whether this is the one."""
-        return self.count(conn, payload) == self.n
+        return self.count(conn) == self.n
 
 
 class Drop(Nth):
@@ -74,7 +75,7 @@ class Drop(Nth):
 
     def __call__(self, conn: Conn, payload: bytes) -> Iterable[Out]:
         """Nothing in its place."""
-        return () if self.hit(conn, payload) else (payload,)
+        return () if self.hit(conn) else (payload,)
 
 
 class Duplicate(Nth):
@@ -82,7 +83,7 @@ class Duplicate(Nth):
 
     def __call__(self, conn: Conn, payload: bytes) -> Iterable[Out]:
         """The message and the message."""
-        return (payload, payload) if self.hit(conn, payload) else (payload,)
+        return (payload, payload) if self.hit(conn) else (payload,)
 
 
 class Reorder(Nth):
@@ -92,7 +93,7 @@ class Reorder(Nth):
 
     def __call__(self, conn: Conn, payload: bytes) -> Iterable[Out]:
         """Holds one message back until the next."""
-        count = self.count(conn, payload)
+        count = self.count(conn)
         if count == self.n:
             self.held[conn.number] = payload
             return ()
@@ -106,7 +107,7 @@ class Malform(Nth):
 
     def __call__(self, conn: Conn, payload: bytes) -> Iterable[Out]:
         """The first half."""
-        return (payload[: len(payload) // 2],) if self.hit(conn, payload) else (payload,)
+        return (payload[: len(payload) // 2],) if self.hit(conn) else (payload,)
 
 
 class Freeze(Nth):
@@ -114,7 +115,7 @@ class Freeze(Nth):
 
     def __call__(self, conn: Conn, payload: bytes) -> Iterable[Out]:
         """Nothing any more."""
-        return () if self.count(conn, payload) >= self.n else (payload,)
+        return () if self.count(conn) >= self.n else (payload,)
 
 
 class Stall(Nth):
@@ -124,7 +125,7 @@ class Stall(Nth):
 
     def __call__(self, conn: Conn, payload: bytes) -> Iterable[Out]:
         """A pause, then the message."""
-        return (Delay(self.seconds), payload) if self.hit(conn, payload) else (payload,)
+        return (Delay(self.seconds), payload) if self.hit(conn) else (payload,)
 
 
 class Hangup(Nth):
@@ -134,7 +135,7 @@ class Hangup(Nth):
 
     def __call__(self, conn: Conn, payload: bytes) -> Iterable[Out]:
         """The end."""
-        return (Close(self.code, "fault"),) if self.hit(conn, payload) else (payload,)
+        return (Close(self.code, "fault"),) if self.hit(conn) else (payload,)
 
 
 class Refuse(Struct):

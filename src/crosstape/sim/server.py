@@ -13,6 +13,7 @@ from msgspec import Struct
 
 from crosstape.sim.assets import make_assets
 from crosstape.sim.catalogue import DIALECTS
+from crosstape.sim.chaos.lab import put_on
 from crosstape.sim.dialect import Dialect
 from crosstape.sim.fault import Close, Fault, RestFault
 from crosstape.sim.venue import Server
@@ -29,7 +30,8 @@ class SimSettings(Struct, frozen=True, kw_only=True):
     follow subscriptions: `rate` is then what orderbook.50, trades and tickers of every instrument would send.
     `time_scale` makes simulated time run faster than real time. `idle_s` is the silence of a client after which
     a venue cuts it (Bybit documents ten minutes). `start_ns` 0 means now. Times are simulated. `port` is the
-    first venue's; the others take the ones behind it, or any where it is 0.
+    first venue's; the others take the ones behind it, or any where it is 0. `faults` are in the chaos lab's
+    language, in force from the start at every venue they fit.
     """
 
     venues: tuple[str, ...] = ("bybit",)
@@ -42,6 +44,7 @@ class SimSettings(Struct, frozen=True, kw_only=True):
     start_ns: int = 0
     idle_s: float = 600.0
     ban_s: float = 600.0
+    faults: tuple[str, ...] = ()
 
 
 class Urls(Struct, frozen=True):
@@ -77,6 +80,8 @@ class Simulation:
         self.venues = {
             d.name: Server(d, self.world, faults, rest_faults, settings.ban_s) for d in dialects(settings)
         }
+        for text in settings.faults:
+            put_on((venue.lab for venue in self.venues.values()), text)
 
     @property
     def urls(self) -> dict[str, Urls]:

@@ -6,6 +6,8 @@ from collections.abc import Iterable, Sequence
 
 from aiohttp import WSMsgType, web
 
+from crosstape.sim.chaos.control import ROOT, control
+from crosstape.sim.chaos.lab import Lab
 from crosstape.sim.connection import Connection
 from crosstape.sim.dialect import Ask, Dialect, Key, Quota, Seat
 from crosstape.sim.facts import Happened
@@ -29,7 +31,7 @@ class Window:
 
 
 class Server:
-    """A venue's endpoints over the world. `faults` and `rest_faults` may be changed while it runs.
+    """A venue's endpoints over the world. `faults`, `rest_faults` and the `lab` may be changed while it runs.
 
     `paced` is cleared whenever what is subscribed changes.
     """
@@ -41,6 +43,8 @@ class Server:
         self.dialect, self.world, self.ban_s = dialect, world, ban_s
         self.faults, self.rest_faults = tuple(faults), tuple(rest_faults)
         self.stream = dialect.voice(world)
+        self.lab = Lab(self)
+        self.stream.refuses = self.lab.unknown
         self.listeners: dict[Key, dict[int, Connection]] = {}
         self.connections: dict[int, Connection] = {}
         self.opened = self.sent = 0
@@ -53,8 +57,9 @@ class Server:
         """Sends what comes of one step."""
         for key, message in self.stream.publish(happened):
             for connection in self.listeners[key].values():
-                connection.send(message)
+                connection.send(message, key[1])
                 self.sent += 1
+        self.lab.step()
 
     def cut_idle(self, idle_s: float) -> None:
         """Cuts clients that said nothing for so long, where the venue does that."""
@@ -65,19 +70,24 @@ class Server:
                 connection.cut(Close(1006))
 
     async def any(self, request: web.Request) -> web.StreamResponse:
-        """Whatever comes in: a socket where one is asked for, REST otherwise."""
+        """Whatever comes in: the lab's control, a socket where one is asked for, REST otherwise."""
+        if request.path.startswith(f"{ROOT}/"):
+            return await control(self.lab, request)
         wants = request.headers.get("Upgrade", "").lower() == "websocket"
         return await (self.socket(request) if wants else self.rest(request))
 
     async def rest(self, request: web.Request) -> web.Response:
         """Any request: faults first, then the limit, then the world."""
         now, query = self.world.now_ns, dict(request.query)
+        ask = Ask(request.method, request.path, query, await request.read())
         found = next((a for fault in self.rest_faults if (a := fault(request.path, query))), None)
+        found = found or self.lab.refused(ask)
         if found is None and (self.requests.over(now) or now < self.banned_ns):
             if now >= self.banned_ns:
                 self.banned_ns = now + int(self.ban_s * 1e9)
             found = self.dialect.refused
-        found = found or self.stream.answer(Ask(request.method, request.path, query, await request.read()))
+        found = found or self.lab.answered(ask, self.stream.answer(ask))
+        await asyncio.sleep(self.lab.delay_s(ask))
         kind = "application/json" if found.body[:1] in (b"{", b"[") else "text/plain"
         return web.Response(status=found.status, body=found.body, content_type=kind, headers=dict(found.headers))
 
@@ -86,6 +96,9 @@ class Server:
         seat = self.stream.seat(request.path, dict(request.query))
         if seat is None or self.opens.over(self.world.now_ns):
             return web.Response(status=404 if seat is None else 403)
+        refused = self.lab.refused(Ask("CONNECT", request.path, dict(request.query)))
+        if refused is not None:
+            return web.Response(status=refused.status, body=refused.body, headers=dict(refused.headers))
         websocket = web.WebSocketResponse(compress=False, timeout=1.0, heartbeat=self.dialect.heartbeat_s or None)
         await websocket.prepare(request)
         connection = self._welcome(seat, request, websocket)
@@ -97,19 +110,27 @@ class Server:
                     self.hear(connection, said.encode() if isinstance(said, str) else said)
         finally:
             self._forget(connection)
+            if connection.leaving:
+                # It waits for the client's half of the closing handshake.
+                await asyncio.wait({writer}, timeout=1.0)
             writer.cancel()
         return websocket
+
+    def _through(self) -> Iterable[Fault]:
+        return self.lab.faults(self.faults)
 
     def _welcome(self, seat: Seat, request: web.Request, websocket: web.WebSocketResponse) -> Connection:
         self.opened += 1
         number, now = self.opened, self.world.now_ns
-        connection = Connection(number, seat.category, request, websocket, now, lambda: self.faults)
+        connection = Connection(number, seat.category, request, websocket, now, self._through)
         self.connections[number] = connection
         self._join(connection, [t for t in seat.topics if self.stream.known((seat.category, t))])
         return connection
 
     def hear(self, connection: Connection, text: bytes) -> None:
         """One message of a client: its answer, and first snapshots of what it subscribed to."""
+        if connection.dead:
+            return
         connection.heard_ns = self.world.now_ns
         replied = self.stream.reply(connection.category, connection.id, connection.held, text)
         for payload in replied.payloads:
@@ -117,7 +138,7 @@ class Server:
         if replied.change == "unsubscribe":
             self._leave(connection, replied.topics)
         else:
-            self._join(connection, replied.topics)
+            self._join(connection, self.lab.heard(replied.topics))
 
     def _join(self, connection: Connection, topics: Sequence[str]) -> None:
         self.paced &= not topics
@@ -126,7 +147,7 @@ class Server:
             connection.held[topic] = None
             self.listeners.setdefault(key, {})[connection.number] = connection
             if (first := self.stream.open(key)) is not None:
-                connection.send(first)
+                connection.send(first, topic, first=True)
 
     def _leave(self, connection: Connection, topics: Sequence[str]) -> None:
         self.paced &= not topics

@@ -5,20 +5,19 @@ from __future__ import annotations
 from collections.abc import Callable
 from typing import Any
 
-from crosstape.kernels.flow import ofi_increment
 from crosstape.model.event import (
     AnyEvent,
     BookDelta,
     BookSnapshot,
     Candle,
     CatalogueEnd,
-    Continuity,
     Delisted,
     Funding,
     Gap,
     Index,
     Liquidation,
     Listed,
+    LongShort,
     Mark,
     OpenInterest,
     Quote,
@@ -28,13 +27,13 @@ from crosstape.model.event import (
     Trade,
 )
 from crosstape.model.instrument import Fold
-from crosstape.state.book import HELD_RULES, Applied, Book
+from crosstape.state.apply_book import delta, lost, set_top, snapshot
+from crosstape.state.apply_trade import mend, trade
 from crosstape.state.fields import (
     ASK,
     ASK_SIZE,
     BID,
     BID_SIZE,
-    BOUGHT,
     DAY_CHANGE,
     DAY_HIGH,
     DAY_LOW,
@@ -42,27 +41,24 @@ from crosstape.state.fields import (
     DAY_VOLUME,
     FUNDING,
     FUNDING_HOURS,
-    HIGH,
     INDEX,
     LAG,
-    LARGE,
     LAST,
     LIQ_LONG,
     LIQ_SHORT,
-    LOW,
+    LONG_SHARE,
     MARK,
-    NAN,
     NEXT_FUNDING,
-    OFI,
     OI,
     RECEIVED,
-    SOLD,
     STREAMED,
-    TRADES,
+    TICKER_ERROR,
+    TOUCHED,
+    TRADED,
 )
+from crosstape.state.seen import LEAST
 from crosstape.state.source import Source
 from crosstape.state.state import State
-from crosstape.wire.venue import BookRule
 
 BUY = Side.BUY
 INF = float("inf")
@@ -76,7 +72,7 @@ def apply(state: State, source: Source, events: Any, ts: int) -> list[int]:
     rows = state.table.by_market.get(source.market)
     if rows is None:
         rows = state.table.by_market[source.market] = {}
-    lost: list[int] = []
+    unsynced: list[int] = []
     if len(events) > 64 and type(events[0]) is Listed:
         state.reserve(state.rows + len(events))
     for event in events:
@@ -85,7 +81,20 @@ def apply(state: State, source: Source, events: Any, ts: int) -> list[int]:
             row = rows.get(event.symbol)
             if row is None:
                 row = _adopt(state, source, event.symbol)
-            _trade(state, row, event, ts)
+            if not source.streams:
+                mend(state, row, event, ts)
+                continue
+            # Written out, because a call would cost more than all it does.
+            seen, trade_id = state.seen[row], event.id
+            young = seen.young
+            if trade_id in young or trade_id in seen.old:
+                source.duplicates += 1
+                continue
+            if trade_id:
+                young.add(trade_id)
+                if len(young) > LEAST:
+                    seen.turn(ts)
+            trade(state, row, seen, event, ts)
             continue
         change = _APPLY.get(kind)
         if change is None:
@@ -98,8 +107,8 @@ def apply(state: State, source: Source, events: Any, ts: int) -> list[int]:
         if row is None:
             row = _adopt(state, source, event.symbol)
         if change(state, source, row, event, ts):
-            lost.append(row)
-    return lost
+            unsynced.append(row)
+    return unsynced
 
 
 def _adopt(state: State, source: Source, native: str) -> int:
@@ -108,38 +117,6 @@ def _adopt(state: State, source: Source, native: str) -> int:
         state.table.shards[row] = source.name
         state.opened[row] = source.opened_ts * 1e-9
     return row
-
-
-def _trade(state: State, row: int, event: Trade, ts: int) -> None:
-    fold = state.table.folds[row]
-    if fold is not None:
-        event = Trade(event.symbol, event.ts_event, fold.price(event.price), fold.size(event.price, event.size),
-                      event.taker, event.id, event.block, event.counterparties)  # fmt: skip
-    price, size, ts_event = event.price, event.size, event.ts_event
-    cell = state.cells[row]
-    state.events.append((row, event))
-    state.dirty.add(row)
-    cell[RECEIVED] = cell[STREAMED] = ts * 1e-9
-    cell[LAG] = (ts - ts_event) * 1e-9
-    if event.block:
-        return
-    notional = price * size
-    bought = event.taker is BUY
-    cell[LAST] = price
-    cell[BOUGHT if bought else SOLD] += notional
-    cell[TRADES] += 1.0
-    if price > cell[HIGH]:
-        cell[HIGH] = price
-    if price < cell[LOW]:
-        cell[LOW] = price
-    if notional >= state.large_at[row]:
-        cell[LARGE] += notional
-    bars = state.bars[row]
-    known = bars.minute is not None
-    if not bars.trade(ts_event, price, size, notional, bought):
-        state.late_trades += 1
-    elif not known:
-        state.open_bars.add(row)
 
 
 def _quote(state: State, source: Source, row: int, event: Quote, ts: int) -> bool:
@@ -160,97 +137,11 @@ def _quote(state: State, source: Source, row: int, event: Quote, ts: int) -> boo
     set_top(state, row, (bid, bid_size, ask, ask_size))
     cell[RECEIVED] = ts * 1e-9
     if not event.lagging:
-        cell[STREAMED] = ts * 1e-9
+        cell[STREAMED] = cell[TOUCHED] = ts * 1e-9
         if event.ts_event:
             cell[LAG] = (ts - event.ts_event) * 1e-9
         state.quoted[row] = True
     return False
-
-
-def set_top(state: State, row: int, top: tuple[float, float, float, float]) -> None:
-    """A new best bid and offer, unified: the cell and its order flow imbalance (in quote currency)."""
-    cell = state.cells[row]
-    before = (cell[BID], cell[BID_SIZE], cell[ASK], cell[ASK_SIZE])
-    if before == top:
-        return
-    increment = ofi_increment(before, top) * (top[0] + top[2]) * 0.5
-    if increment == increment:
-        cell[OFI] += increment
-    cell[BID], cell[BID_SIZE], cell[ASK], cell[ASK_SIZE] = top
-    state.dirty.add(row)
-
-
-def _snapshot(state: State, source: Source, row: int, event: BookSnapshot, ts: int) -> bool:
-    if not source.streams and not _still_wanted(state, row):
-        return False
-    book = state.books[row]
-    if book is None:
-        book = state.books[row] = Book()
-    again, news = bool(state.resyncing[row]), not book.synced or source.rule is not BookRule.NONE
-    applied = book.replace(event)
-    if applied is not Applied.YES:
-        return applied is Applied.WAITING
-    state.resyncing[row] = False
-    _touch_book(state, row, event.ts_event, ts)
-    if news:
-        state.events.append((row, Continuity(event.symbol, ts, source.name, "Snapshot", event.last, event.last)))
-    if again:
-        state.events.append((row, Continuity(event.symbol, ts, source.name, "Resumed")))
-    return False
-
-
-def _still_wanted(state: State, row: int) -> bool:
-    """An answer that comes after its stream went down, or after its row lost the book, is of no use."""
-    return not state.table.shards[row] or (state.opened[row] != INF and state.table.tiers[row] != "B")
-
-
-def _delta(state: State, source: Source, row: int, event: BookDelta, ts: int) -> bool:
-    book = state.books[row]
-    if book is None:
-        book = state.books[row] = Book()
-    last = book.last
-    applied = book.update(event, source.rule)
-    if applied is Applied.YES:
-        _touch_book(state, row, event.ts_event, ts)
-        return False
-    if applied is Applied.GAP:
-        return _lost(state, source, row, Gap(event.symbol, ts, last + 1, event.first - 1), ts)
-    return applied is Applied.WAITING and (source.rule in HELD_RULES or not state.resyncing[row])
-
-
-def _lost(state: State, source: Source, row: int, event: Gap, ts: int) -> bool:
-    source.gaps += 1
-    state.gap_s[row] = ts * 1e-9
-    lose_book(state, row)
-    state.events.append((row, Continuity(event.symbol, ts, source.name, "Gap", event.first, event.last)))
-    return True
-
-
-def lose_book(state: State, row: int) -> None:
-    """The row's book is not the venue's any more: nothing may be read from it, nor from a top it gave."""
-    book = state.books[row]
-    if book is not None:
-        book.lose()
-        state.depth_dirty.add(row)
-        if not state.quoted[row]:
-            state.cells[row][BID : ASK_SIZE + 1] = [NAN] * 4
-    state.dirty.add(row)
-
-
-def drop_book(state: State, row: int) -> None:
-    """Nobody tells of the row's book any more."""
-    lose_book(state, row)
-    state.books[row] = None
-    state.resyncing[row] = False
-
-
-def _touch_book(state: State, row: int, ts_event: int, ts: int) -> None:
-    cell = state.cells[row]
-    cell[RECEIVED] = cell[STREAMED] = ts * 1e-9
-    if ts_event:
-        cell[LAG] = (ts - ts_event) * 1e-9
-    state.book_dirty.add(row)
-    state.depth_dirty.add(row)
 
 
 def _mark(state: State, source: Source, row: int, event: Mark, ts: int) -> bool:
@@ -304,6 +195,8 @@ def _ticker(state: State, source: Source, row: int, event: Ticker, ts: int) -> b
     bars = state.bars[row]
     if last == last and bars.minute is None and not bars.closed:
         cell[LAST] = last
+    elif last > 0.0 and cell[TRADED] > 0.0:
+        cell[TICKER_ERROR] = cell[LAST] / last - 1.0
     scale = 1.0 if fold is None else fold.contract * fold.multiplier
     volume, turnover = event.volume * scale, event.turnover
     if inverse:
@@ -317,6 +210,10 @@ def _ticker(state: State, source: Source, row: int, event: Ticker, ts: int) -> b
     cell[RECEIVED] = ts * 1e-9
     state.dirty.add(row)
     return False
+
+
+def _long_short(state: State, source: Source, row: int, event: LongShort, ts: int) -> bool:
+    return _set(state, row, LONG_SHARE, event.long_share, ts)
 
 
 def _liquidation(state: State, source: Source, row: int, event: Liquidation, ts: int) -> bool:
@@ -386,14 +283,15 @@ _MARKET_WIDE: dict[type, Callable[[State, Source, Any, int], None]] = {
 }
 _APPLY: dict[type, Callable[[State, Source, int, Any, int], bool]] = {
     Quote: _quote,
-    BookSnapshot: _snapshot,
-    BookDelta: _delta,
-    Gap: _lost,
+    BookSnapshot: snapshot,
+    BookDelta: delta,
+    Gap: lost,
     Mark: _mark,
     Index: _index,
     Funding: _funding,
     OpenInterest: _open_interest,
     Ticker: _ticker,
+    LongShort: _long_short,
     Liquidation: _liquidation,
     Candle: _candle,
     Status: _ignore,

@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+from collections.abc import Mapping
+
 import numpy as np
 from numpy.typing import NDArray
 
@@ -90,6 +92,29 @@ class Ring:
         for w, n in enumerate(self.windows):
             self.run[field, w] = self.sums[field, self.closed(n)].sum(axis=0, dtype=np.float64)
 
+    def amend(self, row: int, back: int, flows: Mapping[int, float], price: float) -> None:
+        """Add to a slot that closed `back` slots before the open one; 0 = to what the open one has gathered."""
+        if back > self.slots:
+            return
+        for field, amount in flows.items():
+            i = INDEX_OF_SUM[field]
+            if back == 0:
+                self.part[i, row] += amount
+                continue
+            self.sums[i, self.at(back), row] += np.float32(amount)
+            for w, n in enumerate(self.windows):
+                self.run[i, w, row] += amount if back <= n else 0.0
+        if back == 0:
+            self.part_high[row] = max(self.part_high[row], price)
+            self.part_low[row] = min(self.part_low[row], price)
+            return
+        self.high[self.at(back), row] = max(self.high[self.at(back), row], price)
+        self.low[self.at(back), row] = min(self.low[self.at(back), row], price)
+        for w, n in enumerate(self.windows):
+            if back <= n:
+                self.top[w, row] = max(self.top[w, row], price)
+                self.bottom[w, row] = min(self.bottom[w, row], price)
+
     def grow(self, rows: int) -> None:
         """Room for `rows` rows; the new ones start empty."""
         for name, empty in _GROWN:
@@ -171,6 +196,18 @@ class Rings:
         live = self.minute.run[_LIVE, 1] > 1800.0
         self.vol_history[:-1] = self.vol_history[1:]
         self.vol_history[-1] = np.where(live, vol, np.nan)
+
+    def amend(self, row: int, back_s: int, second: int, flows: Mapping[int, float], price: float) -> None:
+        """A trade of the past, `back_s` before the open second `second`, is put where it would have been. Returns
+        and ranges of closed slots stay what they were."""
+        back = max(back_s, 1)
+        when = second - back
+        self.second.amend(row, back, flows, price)
+        minutes = second // 60 - when // 60
+        self.minute.amend(row, minutes, flows, price)
+        if minutes:
+            # The open five minutes have gathered closed minutes only.
+            self.five.amend(row, second // 300 - when // 300, flows, price)
 
     def refresh(self, step: int) -> None:
         """One small part of the exact recomputation: part `step` of `REFRESH_STEPS`."""

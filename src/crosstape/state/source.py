@@ -2,8 +2,9 @@
 
 from __future__ import annotations
 
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 
+from crosstape.state.hour import Hour
 from crosstape.wire.venue import BookRule
 
 
@@ -11,8 +12,15 @@ from crosstape.wire.venue import BookRule
 class Source:
     """Counters and connection state of one stream shard or poll, all derived from its frames.
 
-    streams  a socket's shard, not a poll; main: of the route that carries books; lossy: see Stream
-    recent   trade ids seen while two connections overlap, None otherwise
+    streams  a socket's shard, not a poll; main: of the route that carries books; lossy, sampled: see Stream
+    recent   (symbol, id) of trades seen while two connections overlap, None otherwise
+    spoke_ts when it last brought an event; pongs and acks do not count
+    heard_ts, longest_s, pauses   what is usual for it, see `engine.liveness`
+    silent   it has said nothing for longer than it ever does; mute: how often it never spoke at all in a row
+    replaced_ts  when its connection was last asked to be replaced for that
+    duplicates   trades and deltas that had come before; repaired: trades made up for over REST
+    drifts   changes in the shape of its messages; look_at: the frame looked at next for that
+    skew     seconds its clock looked wrong lately, at most ten
     """
 
     name: str
@@ -21,6 +29,7 @@ class Source:
     streams: bool = False
     main: bool = True
     lossy: bool = False
+    sampled: bool = False
     conn: int = 0
     opened_ts: int = 0
     closed_ts: int = 0
@@ -32,7 +41,20 @@ class Source:
     errors: int = 0
     gaps: int = 0
     last_error: str = ""
-    recent: dict[str, None] | None = None
+    recent: dict[tuple[str, str], None] | None = None
+    spoke_ts: int = 0
+    heard_ts: int = 0
+    longest_s: float = 0.0
+    pauses: int = 0
+    silent: bool = False
+    mute: int = 0
+    replaced_ts: int = 0
+    duplicates: int = 0
+    repaired: int = 0
+    drifts: int = 0
+    look_at: int = 0
+    skew: int = 0
+    hour: Hour = field(default_factory=Hour)
 
     @property
     def shard(self) -> str:

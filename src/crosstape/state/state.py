@@ -14,9 +14,12 @@ from crosstape.state.fields import (
     EMPTY_CELL,
     NOW_SIZE,
 )
+from crosstape.state.hole import Hole
 from crosstape.state.identity import Identity
 from crosstape.state.leadlag import LeadLag
+from crosstape.state.pulse import Pulse
 from crosstape.state.rings import Rings
+from crosstape.state.seen import Seen
 from crosstape.state.source import Source
 from crosstape.state.table import Table, place, undescribed
 from crosstape.wire.effect import Effect
@@ -36,7 +39,10 @@ class State:
     opened    (capacity): seconds since the epoch when the row's stream came up, inf while it is down
     gap_s, crossed_s   when its last gap was seen, since when its quote is crossed
     halved    its open interest was published for both sides; resyncing: its book waits for a snapshot
-    lossy     its liquidations come from a stream that leaves some out
+    lossy     its liquidations come from a stream that leaves some out; sampled: its books come as pictures
+    trading, touching   how often each row trades, and its quote or book changes
+    seen      by row: the trades it has had lately; holes: rows whose trades are being made up for
+    repaired_s   when part of its past last came from REST; skewed: its venue's clock and ours disagree
     events, effects    since the last tick: what goes into the view, what the shell is asked to do
     """
 
@@ -44,12 +50,15 @@ class State:
         self.table = Table()
         self.identity = Identity()
         self.leadlag = LeadLag()
+        self.trading, self.touching = Pulse(capacity), Pulse(capacity)
         self.rings = Rings(capacity)
         self.now: F64 = np.full((NOW_SIZE, capacity), np.nan)
         self.cells: list[list[float]] = []
         self.bars: list[Bars] = []
         self.books: list[Book | None] = []
         self.quoted: list[bool] = []
+        self.seen: list[Seen] = []
+        self.holes: dict[int, Hole] = {}
         self.large_at: list[float] = []
         self.dirty: set[int] = set()
         self.touched: set[int] = set()
@@ -70,6 +79,9 @@ class State:
         self.halved = np.zeros(capacity, bool)
         self.resyncing = np.zeros(capacity, bool)
         self.lossy = np.zeros(capacity, bool)
+        self.sampled = np.zeros(capacity, bool)
+        self.skewed = np.zeros(capacity, bool)
+        self.repaired_s: F64 = np.full(capacity, -np.inf)
         self._reset_now(slice(None))
 
     @property
@@ -112,11 +124,14 @@ class State:
         """Empty a row for the next instrument."""
         self.table.drop(row)
         self.identity.of.pop(row, None)
+        self.holes.pop(row, None)
         self.rings.clear(row)
         self._reset_now(row)
         self.depth[:, row] = np.nan
         for name, empty in FLAGS:
             getattr(self, name)[row] = empty
+        for pulse in (self.trading, self.touching):
+            pulse.clear(row)
         self._start_row(row)
         for rows in (self.dirty, self.touched, self.book_dirty, self.depth_dirty, self.open_bars):
             rows.discard(row)
@@ -126,6 +141,7 @@ class State:
         place(self.bars, row, Bars())
         place(self.books, row, None)
         place(self.quoted, row, False)
+        place(self.seen, row, Seen())
         place(self.large_at, row, FIRST_LARGE)
 
     def _reset_now(self, rows: slice | int) -> None:
@@ -148,6 +164,8 @@ class State:
             array = getattr(self, name)
             setattr(self, name, np.concatenate([array, np.full(capacity - old, empty, array.dtype)]))
         self.rings.grow(capacity)
+        for pulse in (self.trading, self.touching):
+            pulse.grow(capacity)
 
 
 # What the depth pass leaves a row: quote value within 10 and 50 bps a side, imbalances, impacts.
@@ -156,4 +174,5 @@ DEPTH_SIZE = 9
 FLAGS = (
     ("opened", np.inf), ("gap_s", -np.inf), ("crossed_s", np.inf),
     ("halved", False), ("resyncing", False), ("lossy", False),
+    ("sampled", False), ("skewed", False), ("repaired_s", -np.inf),
 )  # fmt: skip

@@ -13,7 +13,7 @@ from crosstape.kernels.depth import profile
 from crosstape.kernels.flow import median_and_mad
 from crosstape.kernels.price import mid, spread_bps
 from crosstape.model.event import Delisted
-from crosstape.state.apply import set_top
+from crosstape.state.apply_book import set_top
 from crosstape.state.book import Book
 from crosstape.state.fields import (
     ASK,
@@ -85,8 +85,9 @@ def gather(state: State, ts: int) -> Iterator[None]:
 
 
 def live(state: State) -> NDArray[np.bool_]:
-    """Rows whose stream is up and has spoken since it came up; (capacity)."""
-    return np.asarray(state.now[STREAMED] >= state.opened)
+    """Rows whose stream is up, has spoken since it came up, and is not silent beyond its usual; (capacity)."""
+    silent = state.trading.silent + state.touching.silent
+    return np.asarray((state.now[STREAMED] >= state.opened) & (silent == 0.0))
 
 
 def _folded_top(state: State, row: int, book: Book) -> tuple[float, float, float, float]:

@@ -68,7 +68,10 @@ class Stream(msgspec.Struct, frozen=True):
     bulk    topics about the whole market, taken once on shard 0
     snapshot  (instrument) -> the request for its book, answered by the poll "books"; None = a fresh subscription
             brings it
+    past    (instrument, since ns, until ns) -> the request for its trades of that time, answered by the poll
+            "trades"; on the stream that carries trades; None = the venue has none
     lossy   the venue leaves forced orders out
+    sampled   books come as pictures every so often, without a sequence
     subscribe, unsubscribe   (topics, request id) -> the message
     open    a fresh decoder for a fresh connection: bytes -> events; raises WireError
     ack     bytes -> Ack when the message answers a subscribe/unsubscribe, else None; must be cheap on data
@@ -89,7 +92,9 @@ class Stream(msgspec.Struct, frozen=True):
     route: str = ""
     bulk: tuple[str, ...] = ()
     snapshot: Callable[[Instrument], Request] | None = None
+    past: Callable[[Instrument, int, int], Request] | None = None
     lossy: bool = False
+    sampled: bool = False
 
     @property
     def name(self) -> str:

@@ -18,6 +18,7 @@ INTERVALS: Final = {
     "1m": "1", "3m": "3", "5m": "5", "15m": "15", "30m": "30", "1h": "60", "2h": "120", "4h": "240", "6h": "360",
     "12h": "720", "1d": "D", "1w": "W", "1M": "M",
 }  # fmt: skip
+HOUR_NS: Final = 3_600_000_000_000
 PERIODS: Final = {"5m": 1, "15m": 3, "30m": 6, "1h": 12, "2h": 24, "4h": 48, "6h": 72, "12h": 144, "1d": 288}
 BUSY: Final = Answer(429, b'{"code":-1003,"msg":"Too many requests; current limit is exceeded."}')
 
@@ -229,10 +230,15 @@ def trades(stream: Stream, market: str, query: Query) -> list[Row]:
 
 
 def agg_trades(stream: Stream, market: str, query: Query) -> list[Row]:
-    """The same as aggregates of one, from an id on where one is given."""
+    """The same as aggregates of one, from an id or a time on where one is given."""
     row, since = row_of(stream, market, query), number(query, "fromId", 0, 1 << 62)
     c, limit = stream.world.rows.contracts[row], number(query, "limit", 500, 1000)
-    known = [t for t in stream.recent[row] if t.number >= since]
+    first = number(query, "startTime", 0, 1 << 53) * MS
+    last = (number(query, "endTime", 1 << 53, 1 << 53) + 1) * MS
+    if last - first > HOUR_NS and query.get("startTime") and query.get("endTime"):
+        raise Wrong(-1127, "More than 1 hours between startTime and endTime.")
+    known = [t for t in stream.recent[row] if t.number >= since and first <= t.ts_ns < last]
+    since = since or first
     return [
         {"a": t.number, "p": c.price_text(t.price), "q": c.size_text(t.lots), "f": t.number, "l": t.number,
          "T": t.ts_ns // MS, "m": not t.buy}

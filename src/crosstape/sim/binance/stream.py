@@ -1,7 +1,7 @@
 """All subscribed streams of Binance's sockets over one world. Pure: facts in, bytes out."""
 
 from collections import deque
-from collections.abc import Iterator
+from collections.abc import Callable, Iterator
 from typing import Final
 
 import numpy as np
@@ -33,6 +33,7 @@ class Stream:
 
     def __init__(self, world: World) -> None:
         self.world = world
+        self.refuses: Callable[[str], bool] = lambda topic: False
         self.symbols = {market: rows_of(world, market) for market in MARKETS}
         self.lower = {m: {s.lower(): row for s, row in rows.items()} for m, rows in self.symbols.items()}
         self.topics: dict[Key, Topic] = {}
@@ -54,7 +55,7 @@ class Stream:
 
     def known(self, key: Key) -> bool:
         """Whether this stream will ever speak here."""
-        return bool(self._parse(key)[2])
+        return not self.refuses(key[1]) and bool(self._parse(key)[2])
 
     def open(self, key: Key) -> bytes | None:
         """Starts a known stream; nothing is sent first."""

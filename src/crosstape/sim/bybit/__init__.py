@@ -2,6 +2,7 @@
 
 from crosstape.sim.answer import Answer
 from crosstape.sim.bybit.listing import contracts
+from crosstape.sim.bybit.manners import MANNERS
 from crosstape.sim.bybit.voice import BybitVoice
 from crosstape.sim.dialect import Dialect, Quota
 
@@ -12,4 +13,5 @@ BYBIT = Dialect(
     requests=Quota(600, 5.0),
     opens=Quota(500, 300.0),
     refused=Answer(403, b'{"retCode":10006,"retMsg":"access too frequent","result":{},"retExtInfo":{}}'),
+    manners=MANNERS,
 )

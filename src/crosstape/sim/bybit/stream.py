@@ -1,7 +1,7 @@
 """All subscribed topics of Bybit's public sockets over one world. Pure: facts in, bytes out."""
 
 from collections import deque
-from collections.abc import Iterator
+from collections.abc import Callable, Iterator
 from typing import Final
 
 import numpy as np
@@ -25,6 +25,7 @@ class Stream:
 
     def __init__(self, world: World) -> None:
         self.world, self.native = world, Native(world)
+        self.refuses: Callable[[str], bool] = lambda topic: False
         self.symbols = {c: self.native.rows(c) for c in ("linear", "inverse", "spot")}
         self.topics: dict[Key, Topic] = {}
         self.on_change: dict[int, dict[Key, Topic]] = {}
@@ -40,6 +41,8 @@ class Stream:
 
     def known(self, key: Key) -> bool:
         """Whether the venue has this topic."""
+        if self.refuses(key[1]):
+            return False
         category, name = key
         kind, _, rest = name.partition(".")
         middle, _, symbol = rest.rpartition(".")

@@ -3,6 +3,7 @@
 from crosstape.sim.answer import Answer
 from crosstape.sim.dialect import Dialect, Quota
 from crosstape.sim.hyperliquid.listing import contracts
+from crosstape.sim.hyperliquid.manners import MANNERS
 from crosstape.sim.hyperliquid.voice import HyperliquidVoice
 
 # What requests weigh is counted by the voice; nobody gets more than this past it.
@@ -13,4 +14,5 @@ HYPERLIQUID = Dialect(
     requests=Quota(1200, 60.0),
     opens=Quota(30, 60.0),
     refused=Answer(429, b"null"),
+    manners=MANNERS,
 )

@@ -1,7 +1,7 @@
 """All subscribed channels of Hyperliquid's socket over one world. Pure: facts in, bytes out."""
 
 from collections import deque
-from collections.abc import Iterator
+from collections.abc import Callable, Iterator
 from functools import partial
 from typing import Final
 
@@ -27,6 +27,7 @@ class Stream:
 
     def __init__(self, world: World) -> None:
         self.world = world
+        self.refuses: Callable[[str], bool] = lambda topic: False
         self.rows: dict[str, int] = {}
         self.recent: list[deque[Trade]] = []
         self.topics: dict[Key, Topic] = {}
@@ -45,6 +46,8 @@ class Stream:
 
     def known(self, key: Key) -> bool:
         """Whether the venue has this topic."""
+        if self.refuses(key[1]):
+            return False
         kind, _, what = key[1].partition(":")
         coin, _, interval = what.partition(",")
         if key[0] != "ws" or key[1] in WHOLE:

@@ -5,13 +5,20 @@ from functools import partial
 from crosstape.sim.answer import Answer
 from crosstape.sim.dialect import Dialect, Quota
 from crosstape.sim.okx.listing import contracts
+from crosstape.sim.okx.manners import MANNERS
 from crosstape.sim.okx.voice import OkxVoice
 
 REFUSED = Answer(429, b'{"code":"50011","msg":"Too Many Requests","data":[]}')
 
 # They count per path, and connections by 3 a second; the wire between may bunch what was spaced when sent.
 OKX = Dialect(
-    name="okx", contracts=contracts, voice=OkxVoice, requests=Quota(200, 2.0), opens=Quota(6, 1.0), refused=REFUSED
+    name="okx",
+    contracts=contracts,
+    voice=OkxVoice,
+    requests=Quota(200, 2.0),
+    opens=Quota(6, 1.0),
+    refused=REFUSED,
+    manners=MANNERS,
 )
 OKX_CHECKSUMS = Dialect(
     name="okx-checksums",
@@ -20,4 +27,5 @@ OKX_CHECKSUMS = Dialect(
     requests=Quota(200, 2.0),
     opens=Quota(6, 1.0),
     refused=REFUSED,
+    manners=MANNERS,
 )

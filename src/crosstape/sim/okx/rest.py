@@ -6,6 +6,7 @@ from typing import Final
 import msgspec
 
 from crosstape.sim.answer import Answer
+from crosstape.sim.carry import BUCKET_NS, crowding
 from crosstape.sim.dialect import Query
 from crosstape.sim.okx.candles import NotABar, bars
 from crosstape.sim.okx.native import (
@@ -183,6 +184,16 @@ def time(stream: Stream, query: Query) -> Found:
     return [{"ts": str(stream.world.now_ns // MS)}]
 
 
+def account_ratio(stream: Stream, query: Query) -> Found:
+    """Accounts that are long over those that are short at five-minute marks, newest first."""
+    row, world = row_of(stream, query), stream.world
+    crowd, salt = float(world.cascade.crowd[world.rows.asset[row]]), world.rows.salt[row]
+    last = world.now_ns // BUCKET_NS
+    buckets = range(last, last - number(query, "limit", 100, 100), -1)
+    longs = [(bucket, crowding(salt, bucket, crowd)) for bucket in buckets]
+    return [[str(bucket * BUCKET_NS // MS), plain(long / (1 - long), 4)] for bucket, long in longs]
+
+
 def nothing(stream: Stream, query: Query) -> Found:
     """No maintenance is planned."""
     return []
@@ -202,5 +213,6 @@ ROUTES: Final[Mapping[str, Callable[[Stream, Query], object]]] = {
     "/public/open-interest": open_interest,
     "/public/mark-price": mark_price,
     "/public/time": time,
+    "/rubik/stat/contracts/long-short-account-ratio-contract": account_ratio,
     "/system/status": nothing,
 }

@@ -1,7 +1,7 @@
 """All subscribed channels of OKX's public socket over one world. Pure: facts in, bytes out."""
 
 from collections import deque
-from collections.abc import Iterator
+from collections.abc import Callable, Iterator
 from typing import Final
 
 import numpy as np
@@ -30,6 +30,7 @@ class Stream:
 
     def __init__(self, world: World, checksums: bool = False) -> None:
         self.world, self.checksums = world, checksums
+        self.refuses: Callable[[str], bool] = lambda topic: False
         self.rows: dict[str, int] = {}
         self.pairs: dict[str, int] = {}
         self.recent: list[deque[Trade]] = []
@@ -50,6 +51,8 @@ class Stream:
 
     def known(self, key: Key) -> bool:
         """Whether the venue has this topic."""
+        if self.refuses(key[1]):
+            return False
         category, name = key
         channel, _, what = name.partition(":")
         if category != "public":

@@ -15,7 +15,11 @@ from crosstape.venues.binance.rest import (
     decode_interest,
     decode_intervals,
     decode_klines,
+    decode_ratio,
+    decode_trades,
     interest_request,
+    past,
+    ratio_request,
     refusal,
 )
 from crosstape.venues.binance.stream import (
@@ -68,6 +72,7 @@ STREAMS = (
         book_topics=lambda instrument, tier: (),
         limits=LIMITS,
         bulk=("!markPrice@arr@1s", "!ticker@arr", "!forceOrder@arr"),
+        past=past,
         lossy=True,
     ),
     Stream(
@@ -83,6 +88,7 @@ STREAMS = (
         book_rule=BookRule.SPAN,
         bulk=("!miniTicker@arr",),
         snapshot=partial(book_request, SPOT),
+        past=past,
     ),
     Stream(
         market=COINM,
@@ -96,6 +102,7 @@ STREAMS = (
         limits=LIMITS,
         book_rule=BookRule.JOIN,
         snapshot=partial(book_request, COINM),
+        past=past,
     ),
 )
 
@@ -109,6 +116,7 @@ def _polls(market: str, catalogue_weight: float, days_weight: float) -> tuple[Po
         Poll(market, "tickers", lambda: (days,), 60.0, decode_days),
         Poll(market, "books", tuple, 0.0, decode_book),
         Poll(market, "klines", tuple, 0.0, decode_klines),
+        Poll(market, "trades", tuple, 0.0, decode_trades),
     )
 
 
@@ -116,7 +124,7 @@ INTERVALS = Request("intervals", "/fapi/v1/fundingInfo", priority=3)
 
 CAPABILITIES = (
     Capability("instruments", "REST", "every 5 min; a built-in list when REST refuses"),
-    Capability("trades", "stream", "aggTrade, 100 ms; fills by the insurance fund and ADL are not in it"),
+    Capability("trades", "stream", "aggTrade, 100 ms, without ADL and insurance fills; holes filled over REST"),
     Capability("quote", "stream", "bookTicker; on spot without a time"),
     Capability("book", "stream joined to REST snapshots", "depth 100 ms; pu (futures) or U (spot) checked"),
     Capability("ticker", "stream + REST", "the whole market each second; REST each minute"),
@@ -124,7 +132,7 @@ CAPABILITIES = (
     Capability("funding", "stream + REST", "rate and time with the mark; intervals from fundingInfo"),
     Capability("open interest", "REST", "USD-M tier A, each every 30 s, at most 8 a second; one side"),
     Capability("liquidations", "stream, lossy", "USD-M; at most one order a symbol and second"),
-    Capability("long/short ratio", "not taken", ""),
+    Capability("long/short ratio", "REST", "USD-M tier A, each every 5 min; accounts"),
     Capability("candles", "built from trades", "back-filled from REST klines, flagged REPAIRED"),
 )
 
@@ -143,6 +151,7 @@ BINANCE = Venue(
         *_polls(USDM, 1.0, 40.0),
         Poll(USDM, "intervals", lambda: (INTERVALS,), 300.0, decode_intervals),
         Poll(USDM, "interest", tuple, 0.0, decode_interest, each=interest_request, each_s=30.0, per_s=8.0),
+        Poll(USDM, "ratio", tuple, 0.0, decode_ratio, each=ratio_request, each_s=300.0, per_s=2.0),
         *_polls(SPOT, 20.0, 80.0),
         *_polls(COINM, 1.0, 40.0),
     ),

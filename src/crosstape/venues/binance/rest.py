@@ -16,13 +16,16 @@ from crosstape.model.event import (
     Funding,
     Levels,
     Listed,
+    LongShort,
     OpenInterest,
     Quote,
+    Side,
     Ticker,
+    Trade,
 )
 from crosstape.model.instrument import Instrument, InstrumentKind
 from crosstape.venues.binance.stream import MS, change
-from crosstape.wire.effect import Effect
+from crosstape.wire.effect import Effect, Fetch
 from crosstape.wire.multiplier import split_multiplier
 from crosstape.wire.request import Request
 from crosstape.wire.venue import Refusal
@@ -31,8 +34,10 @@ ROOTS = {"binance-usdm": "/fapi/v1", "binance-coinm": "/dapi/v1", "binance-spot"
 DEPTH = 500
 DEPTH_WEIGHT = {"binance-usdm": 10.0, "binance-coinm": 10.0, "binance-spot": 25.0}
 CANDLES = 499
+TRADES = 1000
 NO_EXPIRY_MS = 4_133_404_800_000
 MINUTE_MS = 60_000
+HOUR_MS = 3_600_000
 DEFAULT_FUNDING_HOURS = 8.0
 
 
@@ -56,6 +61,20 @@ class _Symbol(msgspec.Struct, rename="camel"):
     onboard_date: int = 0
     delivery_date: int = 0
     filters: list[_Filter] = []
+
+
+class _Trade(msgspec.Struct):
+    id: int = msgspec.field(name="a")
+    price: float = msgspec.field(name="p")
+    size: float = msgspec.field(name="q")
+    ts: int = msgspec.field(name="T")
+    buyer_is_maker: bool = msgspec.field(name="m")
+
+
+class _Ratio(msgspec.Struct, rename="camel"):
+    symbol: str
+    long_account: float
+    timestamp: int
 
 
 class _Catalogue(msgspec.Struct, rename="camel"):
@@ -109,6 +128,8 @@ _days = msgspec.json.Decoder(list[_Day], strict=False)
 _intervals = msgspec.json.Decoder(list[_Interval], strict=False)
 _interests = msgspec.json.Decoder(_Interest, strict=False)
 _klines = msgspec.json.Decoder(list[Row], strict=False)
+_trades = msgspec.json.Decoder(list[_Trade], strict=False)
+_ratios = msgspec.json.Decoder(list[_Ratio], strict=False)
 _troubles = msgspec.json.Decoder(_Trouble)
 
 _KINDS = {
@@ -222,6 +243,49 @@ def decode_interest(request: Request, body: bytes) -> Sequence[AnyEvent | Effect
     except msgspec.MsgspecError as error:
         raise WireError(f"binance open interest: {error}") from error
     return (OpenInterest(found.symbol, found.time * MS, found.open_interest),)
+
+
+def past(instrument: Instrument, since: int, until: int) -> Request:
+    """Aggregated trades of a time, both ends included; of more than an hour its end."""
+    first, last = max(since // MS, until // MS - HOUR_MS), until // MS
+    return _page(f"{ROOTS[instrument.market]}/aggTrades", instrument.native, first, last)
+
+
+def _page(path: str, symbol: str, first: int, last: int) -> Request:
+    span = (("startTime", str(first)), ("endTime", str(last)), ("limit", str(TRADES)))
+    return Request("trades", path, (("symbol", symbol), *span), 4.0 if "/api/" in path else 20.0, priority=4)
+
+
+def decode_trades(request: Request, body: bytes) -> Sequence[AnyEvent | Effect]:
+    """Aggregated trades, oldest first; their ids are the stream's. A full page is followed by the next."""
+    symbol = _symbol(request)
+    try:
+        rows = _trades.decode(body)
+        last = int(dict(request.params).get("endTime", 0))
+    except (msgspec.MsgspecError, ValueError) as error:
+        raise WireError(f"binance trades: {error}") from error
+    events: list[AnyEvent | Effect] = [
+        Trade(symbol, t.ts * MS, t.price, t.size, Side.SELL if t.buyer_is_maker else Side.BUY, str(t.id))
+        for t in rows
+    ]
+    if len(rows) == TRADES and rows[0].ts < rows[-1].ts < last:
+        market = next(market for market, root in ROOTS.items() if request.path.startswith(root))
+        events.append(Fetch(f"{market}/trades", _page(request.path, symbol, rows[-1].ts, last)))
+    return events
+
+
+def ratio_request(instrument: Instrument) -> Request:
+    """One instrument's newest long/short ratio of accounts."""
+    params = (("symbol", instrument.native), ("period", "5m"), ("limit", "1"))
+    return Request("ratio", "/futures/data/globalLongShortAccountRatio", params, priority=7)
+
+
+def decode_ratio(request: Request, body: bytes) -> Sequence[AnyEvent | Effect]:
+    """Share of accounts that are long."""
+    try:
+        return [LongShort(r.symbol, r.timestamp * MS, r.long_account) for r in _ratios.decode(body)[-1:]]
+    except msgspec.MsgspecError as error:
+        raise WireError(f"binance long/short ratio: {error}") from error
 
 
 def backfill(instrument: Instrument, since: int, until: int) -> tuple[Request, ...]:

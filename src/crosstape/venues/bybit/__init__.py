@@ -9,8 +9,12 @@ from crosstape.venues.bybit.rest import (
     backfill,
     decode_instruments,
     decode_klines,
+    decode_ratio,
     decode_tickers,
+    decode_trades,
     instruments_page,
+    past,
+    ratio_request,
     refusal,
 )
 from crosstape.venues.bybit.stream import ack, book_topics, decode, subscribe, topics
@@ -39,23 +43,28 @@ def _stream(category: str) -> Stream:
             connect_window_s=300.0,
         ),
         book_rule=BookRule.STEP,
+        past=past,
     )
 
 
 def _polls(category: str) -> tuple[Poll, ...]:
     market = f"bybit-{category}"
     tickers = Request("tickers", "/v5/market/tickers", (("category", category),))
-    return (
+    polls = (
         Poll(market, "instruments", lambda: (instruments_page(category),), 300.0,
              partial(decode_instruments, category)),
         Poll(market, "tickers", lambda: (tickers,), 10.0, decode_tickers),
         Poll(market, "klines", tuple, 0.0, decode_klines),
+        Poll(market, "trades", tuple, 0.0, decode_trades),
     )  # fmt: skip
+    if category == "spot":
+        return polls
+    return (*polls, Poll(market, "ratio", tuple, 0.0, decode_ratio, each=ratio_request, each_s=300.0, per_s=2.0))
 
 
 CAPABILITIES = (
     Capability("instruments", "REST, paged", "every 5 min; a built-in list when REST refuses"),
-    Capability("trades", "stream", "every trade; block trades kept out of flow"),
+    Capability("trades", "stream", "every trade; block trades kept out of flow; holes made up for over REST"),
     Capability("quote", "stream", "orderbook.1, 10 ms"),
     Capability("book", "stream, sequence checked", "orderbook.200, 100 ms, update id + 1"),
     Capability("ticker", "stream + REST", "snapshot and changed fields; all markets every 10 s"),
@@ -63,6 +72,7 @@ CAPABILITIES = (
     Capability("funding", "stream", "with its interval, per instrument"),
     Capability("open interest", "stream", "single-sided where sent, else half and flagged"),
     Capability("liquidations", "stream", "every liquidation, 500 ms batches; price is the bankruptcy price"),
+    Capability("long/short ratio", "REST", "tier A contracts, each every 5 min; accounts"),
     Capability("candles", "built from trades", "back-filled from REST klines, flagged REPAIRED"),
 )
 

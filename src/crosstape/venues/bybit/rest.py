@@ -3,12 +3,13 @@
 from __future__ import annotations
 
 from collections.abc import Sequence
+from typing import Literal
 from urllib.parse import unquote
 
 import msgspec
 
 from crosstape.model.errors import WireError
-from crosstape.model.event import AnyEvent, Candle, CatalogueEnd, Listed
+from crosstape.model.event import AnyEvent, Candle, CatalogueEnd, Listed, LongShort, Side, Trade
 from crosstape.model.instrument import Instrument, InstrumentKind
 from crosstape.venues.bybit.ticker import MS, TickerRow, number, ticker_events
 from crosstape.wire.effect import Effect, Fetch
@@ -55,6 +56,30 @@ class _Klines(msgspec.Struct):
     list: Sequence[tuple[int, float, float, float, float, float, float]]
 
 
+class _Trade(msgspec.Struct, rename="camel"):
+    exec_id: str
+    symbol: str
+    price: float
+    size: float
+    side: Literal["Buy", "Sell"]
+    time: int
+    is_block_trade: bool = False
+
+
+class _Trades(msgspec.Struct):
+    list: Sequence[_Trade]
+
+
+class _Ratio(msgspec.Struct, rename="camel"):
+    symbol: str
+    buy_ratio: float
+    timestamp: int
+
+
+class _Ratios(msgspec.Struct):
+    list: Sequence[_Ratio]
+
+
 class _Answer(msgspec.Struct, rename="camel"):
     ret_code: int
     ret_msg: str = ""
@@ -66,6 +91,8 @@ _answer = msgspec.json.Decoder(_Answer)
 _rows = msgspec.json.Decoder(_Rows)
 _ticker_rows = msgspec.json.Decoder(_Tickers)
 _klines = msgspec.json.Decoder(_Klines, strict=False)
+_trades = msgspec.json.Decoder(_Trades, strict=False)
+_ratios = msgspec.json.Decoder(_Ratios, strict=False)
 
 
 def _open_answer(body: bytes) -> _Answer:
@@ -184,6 +211,44 @@ def decode_klines(request: Request, body: bytes) -> Sequence[AnyEvent | Effect]:
     return [Candle(result.symbol, k[0] * MS, 60, *k[1:], repaired=True) for k in closed]
 
 
+def past(instrument: Instrument, since: int, until: int) -> Request:
+    """The newest trades; they cannot be asked for by time."""
+    category = instrument.market.removeprefix("bybit-")
+    limit = "60" if category == "spot" else "1000"
+    params = (("category", category), ("symbol", instrument.native), ("limit", limit))
+    return Request("trades", "/v5/market/recent-trade", params, priority=4)
+
+
+def decode_trades(request: Request, body: bytes) -> Sequence[AnyEvent | Effect]:
+    """The newest trades, oldest first; their ids are the stream's."""
+    answer = _open_answer(body)
+    try:
+        rows = _trades.decode(answer.result).list
+    except msgspec.MsgspecError as error:
+        raise WireError(f"bybit trades: {error}") from error
+    return [
+        Trade(t.symbol, t.time * MS, t.price, t.size, _SIDES[t.side], t.exec_id, t.is_block_trade)
+        for t in reversed(rows)
+    ]
+
+
+def ratio_request(instrument: Instrument) -> Request:
+    """One instrument's newest long/short ratio."""
+    category = instrument.market.removeprefix("bybit-")
+    params = (("category", category), ("symbol", instrument.native), ("period", "5min"), ("limit", "1"))
+    return Request("ratio", "/v5/market/account-ratio", params, priority=7)
+
+
+def decode_ratio(request: Request, body: bytes) -> Sequence[AnyEvent | Effect]:
+    """Share of accounts that are long."""
+    answer = _open_answer(body)
+    try:
+        return [LongShort(r.symbol, r.timestamp * MS, r.buy_ratio) for r in _ratios.decode(answer.result).list[:1]]
+    except msgspec.MsgspecError as error:
+        raise WireError(f"bybit long/short ratio: {error}") from error
+
+
+_SIDES = {"Buy": Side.BUY, "Sell": Side.SELL}
 _RATE_LIMITED = (10006, 10018, 10429)
 _TRANSIENT = (10000, 10016, 10019)
 

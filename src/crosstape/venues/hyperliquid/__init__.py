@@ -22,6 +22,8 @@ from crosstape.venues.hyperliquid.rest import (
     decode_perps,
     decode_spot,
     decode_spot_contexts,
+    decode_trades,
+    past,
     refusal,
 )
 from crosstape.venues.hyperliquid.stream import Decoder
@@ -52,14 +54,14 @@ def _stream(market: str, most: int, bulk: tuple[str, ...]) -> Stream:
         ),
         book_rule=BookRule.NONE,
         bulk=bulk,
+        past=past,
+        sampled=True,
     )
 
 
 CAPABILITIES = (
     Capability("instruments", "REST", "every 5 min, perpetuals of all dexes; collateral by a built-in list"),
-    Capability(
-        "trades", "stream", "per block, with both addresses; the past a subscription starts with is left out"
-    ),
+    Capability("trades", "stream", "per block, with both addresses; holes made up for over REST"),
     Capability("quote", "stream", "bbo, per block; where none is taken the impact prices of all contexts"),
     Capability("book", "stream, whole", "20 levels every ~5 s, the best five of them every ~0.5 s; no sequence"),
     Capability("ticker", "stream + REST", "all dexes at once; spot every 15 s; no 24 h high and low"),
@@ -80,9 +82,11 @@ HYPERLIQUID = Venue(
         Poll(PERPS, "instruments", lambda: (ask("instruments", "allPerpMetas"),), 300.0, decode_perps),
         Poll(PERPS, "tickers", lambda: (ask("tickers", "metaAndAssetCtxs"),), 60.0, decode_contexts),
         Poll(PERPS, "klines", tuple, 0.0, decode_candles),
+        Poll(PERPS, "trades", tuple, 0.0, decode_trades),
         Poll(SPOT, "instruments", lambda: (ask("instruments", "spotMeta"),), 300.0, decode_spot),
         Poll(SPOT, "tickers", lambda: (ask("tickers", "spotMetaAndAssetCtxs"),), 15.0, decode_spot_contexts),
         Poll(SPOT, "klines", tuple, 0.0, decode_candles),
+        Poll(SPOT, "trades", tuple, 0.0, decode_trades),
     ),
     capabilities=CAPABILITIES,
     refusal=refusal,

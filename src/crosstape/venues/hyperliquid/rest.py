@@ -3,11 +3,12 @@
 from __future__ import annotations
 
 from collections.abc import Iterable, Sequence
+from typing import Literal
 
 import msgspec
 
 from crosstape.model.errors import WireError
-from crosstape.model.event import AnyEvent, Candle, CatalogueEnd, Listed
+from crosstape.model.event import AnyEvent, Candle, CatalogueEnd, Listed, Side, Trade
 from crosstape.model.instrument import Instrument, InstrumentKind
 from crosstape.venues.hyperliquid.context import Context, context_events
 from crosstape.venues.hyperliquid.names import COLLATERAL, MS, PERPS, SPOT, base_of, dex_of
@@ -53,6 +54,16 @@ class _SpotMeta(msgspec.Struct, frozen=True):
     tokens: Sequence[_Token]
 
 
+class _Trade(msgspec.Struct, gc=False):
+    coin: str
+    side: Literal["B", "A"]
+    px: float
+    sz: float
+    time: int
+    tid: int
+    users: tuple[str, str] | None = None
+
+
 class _Candle(msgspec.Struct, gc=False):
     start: int = msgspec.field(name="t")
     end: int = msgspec.field(name="T")
@@ -80,6 +91,8 @@ _spot = msgspec.json.Decoder(_SpotMeta)
 _spot_contexts = msgspec.json.Decoder(tuple[_SpotMeta, list[Context]])
 _candles = msgspec.json.Decoder(list[_Candle], strict=False)
 _asked = msgspec.json.Decoder(_Asked)
+_trades = msgspec.json.Decoder(list[_Trade], strict=False)
+_TAKER = {"B": Side.BUY, "A": Side.SELL}
 
 
 def ask(name: str, kind: str) -> Request:
@@ -200,6 +213,24 @@ def decode_candles(request: Request, body: bytes) -> Sequence[AnyEvent | Effect]
 
 def _seconds(interval: str) -> int:
     return int(interval[:-1]) * _SPANS[interval[-1:]]
+
+
+def past(instrument: Instrument, since: int, until: int) -> Request:
+    """The newest trades; they cannot be asked for by time."""
+    body = msgspec.json.encode({"type": "recentTrades", "coin": instrument.native}).decode()
+    return Request("trades", "/info", body=body, weight=45.0, priority=4)
+
+
+def decode_trades(request: Request, body: bytes) -> Sequence[AnyEvent | Effect]:
+    """The newest trades, oldest first; their ids are the stream's."""
+    try:
+        rows = _trades.decode(body)
+    except msgspec.MsgspecError as error:
+        raise WireError(f"hyperliquid trades: {error}") from error
+    trades = [
+        Trade(t.coin, t.time * MS, t.px, t.sz, _TAKER[t.side], str(t.tid), counterparties=t.users) for t in rows
+    ]
+    return sorted(trades, key=lambda trade: trade.ts_event)
 
 
 def refusal(status: int, headers: str, body: bytes) -> Refusal | None:

@@ -22,7 +22,11 @@ from crosstape.venues.okx.rest import (
     decode_interest,
     decode_klines,
     decode_marks,
+    decode_ratio,
     decode_tickers,
+    decode_trades,
+    past,
+    ratio_request,
     refusal,
     whole_line,
 )
@@ -60,6 +64,7 @@ def _stream(line: str) -> Stream:
         book_rule=BookRule.CHAIN,
         bulk=bulk_topics(line),
         lossy=line != "spot",
+        past=past,
     )
 
 
@@ -71,6 +76,7 @@ def _polls(line: str) -> tuple[Poll, ...]:
         Poll(market, "instruments", lambda: (catalogue,), 300.0, partial(decode_instruments, line)),
         Poll(market, "tickers", lambda: (tickers,), 10.0, decode_tickers),
         Poll(market, "klines", tuple, 0.0, decode_klines),
+        Poll(market, "trades", tuple, 0.0, decode_trades),
     )
     if line == "spot":
         return polls
@@ -79,6 +85,7 @@ def _polls(line: str) -> tuple[Poll, ...]:
     polls += (
         Poll(market, "marks", lambda: (marks,), 10.0, decode_marks),
         Poll(market, "interest", lambda: (interest,), 10.0, decode_interest),
+        Poll(market, "ratio", tuple, 0.0, decode_ratio, each=ratio_request, each_s=300.0, per_s=1.0),
     )
     if line == "futures":
         return polls
@@ -88,7 +95,7 @@ def _polls(line: str) -> tuple[Poll, ...]:
 
 CAPABILITIES = (
     Capability("instruments", "REST", "every 5 min; contract sizes from ctVal x ctMult; a short built-in list"),
-    Capability("trades", "stream", "one row per taker order and price, as the venue adds fills up"),
+    Capability("trades", "stream", "one row per taker order and price; holes made up for over REST"),
     Capability("quote", "stream", "bbo-tbt, 10 ms"),
     Capability("book", "stream, sequence checked", "400 levels, 100 ms, prevSeqId; CRC32 only while one is sent"),
     Capability("ticker", "stream + REST", "linear contracts: turnover = coins x the day's typical price"),
@@ -97,6 +104,7 @@ CAPABILITIES = (
     Capability("funding", "stream + REST", "interval from this funding to the next, per instrument"),
     Capability("open interest", "stream + REST", "contracts, single-sided; all every 10 s"),
     Capability("liquidations", "stream, lossy", "at most one a second and contract: a lower bound"),
+    Capability("long/short ratio", "REST", "tier A contracts, each every 5 min; accounts"),
     Capability("candles", "built from trades", "back-filled from REST, flagged REPAIRED; days are UTC days"),
 )
 

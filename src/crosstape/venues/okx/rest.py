@@ -3,11 +3,12 @@
 from __future__ import annotations
 
 from collections.abc import Sequence
+from typing import Literal
 
 import msgspec
 
 from crosstape.model.errors import WireError
-from crosstape.model.event import AnyEvent, Candle, CatalogueEnd, Listed
+from crosstape.model.event import AnyEvent, Candle, CatalogueEnd, Listed, LongShort, Side, Trade
 from crosstape.model.instrument import Instrument, InstrumentKind
 from crosstape.venues.okx.names import KINDS, MS, is_inverse, number, pair_of
 from crosstape.venues.okx.ticker import (
@@ -55,6 +56,15 @@ class _Row(msgspec.Struct, rename="camel"):
     state: str = ""
 
 
+class _Trade(msgspec.Struct, rename="camel"):
+    inst_id: str
+    trade_id: str
+    px: float
+    sz: float
+    side: Literal["buy", "sell"]
+    ts: int
+
+
 class _Answer(msgspec.Struct):
     code: str
     msg: str = ""
@@ -68,6 +78,8 @@ _ticker_rows = msgspec.json.Decoder(list[TickerRow], strict=False)
 _funding_rows = msgspec.json.Decoder(list[FundingRow])
 _interest_rows = msgspec.json.Decoder(list[InterestRow], strict=False)
 _mark_rows = msgspec.json.Decoder(list[MarkRow], strict=False)
+_trades = msgspec.json.Decoder(list[_Trade], strict=False)
+_ratios = msgspec.json.Decoder(list[tuple[int, float]], strict=False)
 _bars = msgspec.json.Decoder(list[Bar], strict=False)
 
 
@@ -201,6 +213,56 @@ def decode_klines(request: Request, body: bytes) -> Sequence[AnyEvent | Effect]:
     ]
 
 
+def past(instrument: Instrument, since: int, until: int) -> Request:
+    """The newest trades; they cannot be asked for by time."""
+    return Request(
+        "trades", "/api/v5/market/trades", (("instId", instrument.native), ("limit", "500")), priority=4
+    )
+
+
+def decode_trades(request: Request, body: bytes) -> Sequence[AnyEvent | Effect]:
+    """The newest trades, oldest first. The stream adds up what one order took at one price and calls it by its
+    last id; so are these."""
+    try:
+        rows = _trades.decode(_open_answer(body))
+    except msgspec.MsgspecError as error:
+        raise WireError(f"okx trades: {error}") from error
+    trades: list[Trade] = []
+    for t in reversed(rows):
+        trade = Trade(t.inst_id, t.ts * MS, t.px, t.sz, _SIDES[t.side], t.trade_id)
+        last = trades[-1] if trades else None
+        if last is not None and (last.ts_event, last.price, last.taker) == (
+            trade.ts_event,
+            trade.price,
+            trade.taker,
+        ):
+            trade = msgspec.structs.replace(trade, size=last.size + trade.size)
+            trades.pop()
+        trades.append(trade)
+    return trades
+
+
+def _same_order(a: Trade, b: Trade) -> bool:
+    return (a.ts_event, a.price, a.taker) == (b.ts_event, b.price, b.taker)
+
+
+def ratio_request(instrument: Instrument) -> Request:
+    """One contract's newest long/short ratio of accounts."""
+    path = "/api/v5/rubik/stat/contracts/long-short-account-ratio-contract"
+    return Request("ratio", path, (("instId", instrument.native), ("period", "5m"), ("limit", "1")), priority=7)
+
+
+def decode_ratio(request: Request, body: bytes) -> Sequence[AnyEvent | Effect]:
+    """Accounts that are long over those that are short, of the contract the request named."""
+    native = dict(request.params).get("instId", "")
+    try:
+        rows = _ratios.decode(_open_answer(body))[:1]
+    except msgspec.MsgspecError as error:
+        raise WireError(f"okx long/short ratio: {error}") from error
+    return [LongShort(native, ts * MS, ratio / (1.0 + ratio)) for ts, ratio in rows if native and ratio >= 0.0]
+
+
+_SIDES = {"buy": Side.BUY, "sell": Side.SELL}
 _RATE_LIMITED = ("50011", "50061")
 _TRANSIENT = ("50001", "50013", "50026")
 

@@ -1,0 +1,90 @@
+"""Endpoints about how far the data can be trusted: the completeness ledger, flags, drifts, KPIs."""
+
+from __future__ import annotations
+
+import asyncio
+import time
+
+import msgspec
+import numpy as np
+
+from crosstape.api.context import Answer, Ask, Context
+from crosstape.api.kpis import kpis
+from crosstape.api.ports import HourOfSource
+from crosstape.api.query import Query, Trusted
+from crosstape.api.tables import Record, millis
+from crosstape.engine.view import View
+from crosstape.model.errors import StoreError
+from crosstape.model.event import Drift, Tally
+from crosstape.model.quality import MEANING, Quality
+
+HOUR_NS = 3_600_000_000_000
+SHARE = 3600.0
+
+
+async def quality(context: Context, ask: Ask[Trusted]) -> Answer:
+    """The completeness ledger by source and hour, the running hour last; how many rows carry which flag; changes
+    in the shape of the venues' messages."""
+    query, view = ask.query, context.view
+    until = view.ts - view.ts % HOUR_NS
+    kept: list[HourOfSource] = []
+    note = ""
+    if context.ledger is None:
+        note = "no ledger is configured: only the running hour is known"
+    else:
+        since = until - (query.hours - 1) * HOUR_NS
+        try:
+            kept = await asyncio.to_thread(context.ledger.completeness, query.source, since, until)
+        except StoreError:
+            note = "the ledger is unavailable: only the running hour is known"
+    rows = [hour_record(hour, False) for hour in kept if query.market in ("", hour.source.partition("/")[0])]
+    rows += [
+        hour_record(of_tally(tally), True)
+        for tally in view.hours
+        if query.source in ("", tally.source) and query.market in ("", tally.source.partition("/")[0])
+    ]
+    header = list(hour_record(HourOfSource("", 0), False))
+    return context.table(
+        query, rows, header, note=note, flags=flag_records(view, context.mode_flag),
+        drifts=[drift_record(drift) for drift in context.hub.drifts], kpis=kpis(context),
+    )  # fmt: skip
+
+
+async def key_figures(context: Context, ask: Ask[Query]) -> Answer:
+    """The figures crosstape answers for, against their targets."""
+    return context.json({"rows": kpis(context)})
+
+
+def of_tally(tally: Tally) -> HourOfSource:
+    """An hour as the fold tells it, as the ledger keeps it."""
+    return HourOfSource(
+        source=tally.source, hour=tally.ts_event, frames=tally.frames, bytes=tally.bytes, gaps=tally.gaps,
+        seconds_lost=tally.lost_s, repaired=tally.repaired, duplicates=tally.duplicates,
+        decode_errors=tally.errors, lag_p50_ms=tally.lag_p50_ms, lag_p99_ms=tally.lag_p99_ms,
+        clock_offset_ms=tally.offset_ms,
+    )  # fmt: skip
+
+
+def hour_record(hour: HourOfSource, running: bool) -> Record:
+    """One source in one hour."""
+    record = msgspec.structs.asdict(hour)
+    began = record.pop("hour")
+    lived = min(max((time.time_ns() - began) * 1e-9, 1.0), SHARE) if running else SHARE
+    complete = max(1.0 - hour.seconds_lost / lived, 0.0)
+    return {"hour_ms": millis(began), **record, "complete": complete, "running": running}
+
+
+def flag_records(view: View, mode_flag: int) -> list[Record]:
+    """How many of the rows that are listed carry each flag."""
+    flags = view.quality[view.rows.alive] | np.uint32(mode_flag)
+    return [
+        {"flag": flag.name, "rows": int(np.count_nonzero(flags & flag.value)), "of": int(flags.size),
+         "meaning": MEANING[flag]}
+        for flag in Quality
+    ]  # fmt: skip
+
+
+def drift_record(drift: Drift) -> Record:
+    """One change of shape."""
+    return {"ts_ms": millis(drift.ts_event), "source": drift.source, "kind": drift.kind, "path": drift.path,
+            "what": drift.what, "sample": drift.sample}  # fmt: skip

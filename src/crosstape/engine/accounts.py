@@ -1,0 +1,68 @@
+"""The completeness ledger as the fold keeps it: per source, what came and what was lost in the running hour."""
+
+from __future__ import annotations
+
+import numpy as np
+
+from crosstape.model.event import Tally
+from crosstape.state.fields import LAG, STREAMED
+from crosstape.state.hour import COUNTED, HOUR_NS, Hour
+from crosstape.state.source import Source
+from crosstape.state.state import State
+
+SECOND_NS = 1_000_000_000
+# A message from the future, or one that even at best comes this late, means that a clock is wrong.
+EARLY_S, LATE_S = -0.25, 3.0
+# The smallest lag of this many seconds is compared.
+SKEW_EVERY_S = 10
+
+
+def account(state: State, last: tuple[int, int], ts: int) -> None:
+    """Once a second: lags, seconds without a stream, clocks; on the hour the tallies of the one that ended.
+
+    last   the newest tick the figures were of when this was last done, and when that was
+    """
+    seen, before = last
+    began = ts - ts % HOUR_NS
+    _lags(state, seen * 1e-9)
+    for source in state.sources.values():
+        lost = source.streams and source.opens and (not source.is_open or source.silent)
+        if source.hour.began != began:
+            if source.hour.began:
+                source.hour.lost_s += max(source.hour.began + HOUR_NS - before, 0) / SECOND_NS if lost else 0.0
+                state.events.append((-1, tally(source)))
+            source.hour = Hour(began, [_count(source, name) for name in COUNTED])
+        if lost and before:
+            source.hour.lost_s += (ts - max(before, began)) / SECOND_NS
+
+
+def _count(source: Source, name: str) -> int:
+    value: int = getattr(source, name)
+    return value
+
+
+def tally(source: Source) -> Tally:
+    """The running hour of a source as one record."""
+    hour = source.hour
+    counts = {name: _count(source, name) - base for name, base in zip(COUNTED, hour.base, strict=True)}
+    return Tally("", hour.began, source.name, hour.lost_s, hour.quantile_ms(0.5), hour.quantile_ms(0.99),
+                 -hour.least_ms, **counts)  # fmt: skip
+
+
+def _lags(state: State, since: float) -> None:
+    """Of every row that spoke since the last look one lag, for its shard's main source; and whether the venue's
+    clock can be right."""
+    n = state.rows
+    rows = np.flatnonzero(state.now[STREAMED, :n] >= since)
+    by_shard: dict[str, list[int]] = {}
+    for row in rows.tolist():
+        by_shard.setdefault(state.table.shards[row], []).append(row)
+    for shard, spoke in by_shard.items():
+        source = state.sources.get(shard)
+        if source is None:
+            continue
+        lags = state.now[LAG, spoke]
+        source.hour.add_lags(lags * 1e3)
+        least = float(np.nanmin(lags)) if not np.isnan(lags).all() else 0.0
+        source.skew = max(source.skew - 1, 0) if EARLY_S <= least <= LATE_S else min(source.skew + 1, SKEW_EVERY_S)
+        state.skewed[spoke] = source.skew >= SKEW_EVERY_S // 2

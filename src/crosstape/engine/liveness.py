@@ -1,0 +1,148 @@
+"""Who has fallen silent: every stream and every row judged against its own usual pace.
+
+A row is asked for anew; if that does not help, or when most of a connection's rows are silent, the connection is
+replaced. The new one is up before the old one goes, so nobody else notices.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Iterator, Mapping, Sequence
+
+import numpy as np
+from numpy.typing import NDArray
+
+from crosstape.model.event import Continuity
+from crosstape.state.fields import TOUCHED, TRADED
+from crosstape.state.pulse import ENOUGH, FADE, LEAST_S, MOST_S, MULTIPLE
+from crosstape.state.source import Source
+from crosstape.state.state import State
+from crosstape.wire.effect import Effect, Reconnect, Subscribe, Unsubscribe
+from crosstape.wire.venue import Stream, by_market
+
+SECOND_NS = 1_000_000_000
+# What was asked for anew may take so long; then the connection is replaced.
+PATIENCE_NS = 20 * SECOND_NS
+AGAIN_NS = 600 * SECOND_NS
+MUTE_NS = 60 * SECOND_NS
+MOST_DOUBLINGS = 6
+MOST_ASKED = 20
+
+
+class Liveness:
+    """asked   row -> when its topics were last taken anew because it was silent"""
+
+    def __init__(self) -> None:
+        self.asked: dict[int, int] = {}
+
+    def judge(self, state: State, streams: Mapping[str, Stream], ts: int) -> None:
+        """Once a second: events for who falls silent and who speaks again, and what to do about it as effects."""
+        self._rows(state, by_market(streams.values()), ts)
+        for source in state.sources.values():
+            if source.streams and source.is_open:
+                _source(state, source, ts)
+
+    def _rows(self, state: State, markets: Mapping[str, Sequence[Stream]], ts: int) -> None:
+        now, n = ts * 1e-9, state.rows
+        fallen: set[int] = set()
+        risen: set[int] = set()
+        for pulse, field in ((state.trading, TRADED), (state.touching, TOUCHED)):
+            silent, again = pulse.look(state.now[field], state.opened, now)
+            fallen.update(silent.tolist())
+            risen.update(again.tolist())
+        quiet = (state.trading.silent + state.touching.silent)[:n] > 0.0
+        for row in sorted(risen - fallen):
+            self.asked.pop(row, None)
+            _say(state, row, "Resumed", ts)
+        for row in sorted(fallen):
+            _say(state, row, "Stale", ts)
+        for shard, rows in _by_shard(state, fallen).items():
+            if _most_are(state, shard, quiet):
+                _replace(state, state.sources.get(shard), "most of its instruments are silent", ts)
+                continue
+            for row in rows[:MOST_ASKED]:
+                if row not in self.asked:
+                    self.asked[row] = ts
+                    state.effects += _anew(state, markets, row)
+        self._overdue(state, quiet.tolist(), ts)
+
+    def _overdue(self, state: State, quiet: Sequence[bool], ts: int) -> None:
+        for row, asked in sorted(self.asked.items()):
+            if row >= len(quiet) or not quiet[row]:
+                del self.asked[row]
+            elif ts - asked > PATIENCE_NS:
+                # Kept until it speaks: a market that simply sleeps is not asked for over and over.
+                self.asked[row] = 1 << 62
+                _replace(state, state.sources.get(state.table.shards[row]), "an instrument stays silent", ts)
+
+
+def _say(state: State, row: int, what: str, ts: int) -> None:
+    instrument = state.table.instruments[row]
+    if instrument is not None:
+        state.events.append((row, Continuity(instrument.native, ts, state.table.shards[row], what)))
+
+
+def _by_shard(state: State, rows: set[int]) -> dict[str, list[int]]:
+    found: dict[str, list[int]] = {}
+    for row in sorted(rows):
+        if state.table.shards[row]:
+            found.setdefault(state.table.shards[row], []).append(row)
+    return found
+
+
+def _most_are(state: State, shard: str, quiet: NDArray[np.bool_]) -> bool:
+    """Whether more than half of a shard's rows that can be judged are silent, and at least two."""
+    rows = [row for row, name in enumerate(state.table.shards) if name == shard]
+    judged = (state.trading.gaps[rows] >= ENOUGH) | (state.touching.gaps[rows] >= ENOUGH)
+    silent = int(np.count_nonzero(quiet[rows]))
+    return silent >= 2 and 2 * silent > int(np.count_nonzero(judged))
+
+
+def _anew(state: State, markets: Mapping[str, Sequence[Stream]], row: int) -> Iterator[Effect]:
+    """Drop the row's topics and take them again, on every route."""
+    instrument, tier = state.table.instruments[row], state.table.tiers[row]
+    market, _, number = state.table.shards[row].partition("/")
+    if instrument is None:
+        return
+    for stream in markets.get(market, ()):
+        topics = stream.topics(instrument, tier)
+        if topics:
+            name = f"{stream.name}/{number}"
+            yield Unsubscribe(name, topics)
+            yield Subscribe(name, topics)
+
+
+def _source(state: State, source: Source, ts: int) -> None:
+    """One connection as a whole, by the messages that carried something."""
+    since = max(source.spoke_ts, source.opened_ts)
+    if source.spoke_ts > source.heard_ts:
+        gap = (source.spoke_ts - source.heard_ts) / SECOND_NS if source.heard_ts >= source.opened_ts else 0.0
+        source.longest_s = max(source.longest_s * FADE, gap)
+        source.pauses += gap > 0.0
+        source.heard_ts, source.mute = source.spoke_ts, 0
+        if source.silent:
+            source.silent = False
+            state.events.append((-1, Continuity("", ts, source.name, "Resumed")))
+    else:
+        source.longest_s *= FADE
+    if source.spoke_ts < source.opened_ts:
+        if ts - since > MUTE_NS << min(source.mute, MOST_DOUBLINGS):
+            source.mute += 1
+            _stale(state, source, ts)
+            state.effects.append(Reconnect(source.name, source.conn, "subscribed, and nothing came"))
+        return
+    patience = min(max(MULTIPLE * source.longest_s, LEAST_S), MOST_S)
+    if not source.silent and source.pauses >= ENOUGH and ts - since > patience * SECOND_NS:
+        _stale(state, source, ts)
+        _replace(state, source, f"silent for {(ts - since) / SECOND_NS:.0f} s, longer than it ever is", ts)
+
+
+def _stale(state: State, source: Source, ts: int) -> None:
+    source.silent = True
+    state.events.append((-1, Continuity("", ts, source.name, "Stale")))
+
+
+def _replace(state: State, source: Source | None, reason: str, ts: int) -> None:
+    """Replace its connection, but not again and again."""
+    if source is not None and source.is_open and ts - source.replaced_ts > AGAIN_NS:
+        source.replaced_ts = ts
+        state.effects.append(Reconnect(source.name, source.conn, reason))

@@ -1,0 +1,87 @@
+"""Holes in trades and candles: begun when a stream comes back, asked for over REST, closed when answered."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping
+
+from crosstape.model.event import Continuity, Trade
+from crosstape.state.hole import Hole
+from crosstape.state.source import Source
+from crosstape.state.state import State
+from crosstape.wire.effect import Fetch
+from crosstape.wire.venue import Decoded, Stream, Venue
+
+SECOND_NS = 1_000_000_000
+MINUTE_NS = 60 * SECOND_NS
+# Time for the first trade behind the hole to be on their REST too, and how long to wait for it.
+SETTLED_NS = 2 * SECOND_NS
+QUIET_NS = 15 * SECOND_NS
+# A venue's candle is final a little after its minute.
+FINAL_NS = 5 * SECOND_NS
+GIVEN_UP_NS = 180 * SECOND_NS
+
+
+def begin(state: State, source: Source, stream: Stream | None, ts: int) -> None:
+    """The stream that carries a shard's trades is back: what its rows missed has to be made up for."""
+    if stream is None or stream.past is None or not 0 < source.closed_ts < ts:
+        return
+    for row, shard in enumerate(state.table.shards):
+        last = state.seen[row].last if shard == source.shard else 0
+        if last:
+            before, seen = state.holes.get(row), state.seen[row]
+            hole = Hole(last, source.closed_ts, ts, known=seen.young | seen.old)
+            if before is not None and not before.answered:
+                hole.since, hole.closed = before.since, before.closed
+                hole.known |= before.known
+            state.holes[row] = hole
+
+
+def go_on(state: State, streams: Mapping[str, Stream], venues: Mapping[str, Venue], ts: int) -> None:
+    """Once a second: ask for what is due, give up what nobody answers."""
+    past = {stream.market: stream.past for stream in streams.values() if stream.past is not None}
+    for row, hole in sorted(state.holes.items()):
+        instrument = state.table.instruments[row]
+        ask = past.get(instrument.market) if instrument is not None else None
+        over = hole.candles and ts - hole.asked_ts > GIVEN_UP_NS
+        if instrument is None or ask is None or over or state.table.gone_ts[row]:
+            del state.holes[row]
+        elif not hole.asked_ts and ts - hole.opened > (SETTLED_NS if hole.until else QUIET_NS):
+            hole.asked_ts = ts
+            request = ask(instrument, hole.since, hole.until or ts)
+            state.effects.append(Fetch(f"{instrument.market}/trades", request))
+        elif hole.asked_ts and not hole.candles and ts > _end_of_minute(hole.opened) + FINAL_NS:
+            hole.candles = True
+            since = hole.closed - hole.closed % MINUTE_NS
+            for request in venues[instrument.venue].backfill(instrument, since, _end_of_minute(hole.opened)):
+                state.effects.append(Fetch(f"{instrument.market}/klines", request))
+
+
+def _end_of_minute(ts: int) -> int:
+    return ts - ts % MINUTE_NS + MINUTE_NS
+
+
+def answered(state: State, market: str, events: Decoded, ts: int) -> None:
+    """Trades came over REST: say how many had been missed, and whether they reach back to before the hole."""
+    rows = state.table.by_market.get(market, {})
+    oldest: dict[int, int] = {}
+    for event in events:
+        if type(event) is Trade:
+            row = rows.get(event.symbol, -1)
+            oldest[row] = min(oldest.get(row, event.ts_event), event.ts_event)
+    for row, first in sorted(oldest.items()):
+        hole = state.holes.get(row)
+        instrument = state.table.instruments[row] if row >= 0 else None
+        if hole is None or instrument is None:
+            continue
+        # An answer to what was asked before the last cut does not reach to its end.
+        hole.answered = hole.answered or bool(hole.asked_ts)
+        if not hole.found:
+            continue
+        source = state.sources.get(state.table.shards[row])
+        if source is not None:
+            source.repaired += hole.found
+        state.repaired_s[row] = ts * 1e-9
+        whole = int(first <= hole.since)
+        said = Continuity(instrument.native, ts, state.table.shards[row], "Repaired", hole.found, whole)
+        state.events.append((row, said))
+        hole.found = 0

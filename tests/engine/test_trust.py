@@ -1,0 +1,307 @@
+"""Silence, holes, repeats, clocks, hours and shapes: what the fold makes of a stream that misbehaves."""
+
+from __future__ import annotations
+
+import json
+import math
+
+import numpy as np
+import pytest
+from hypothesis import given, settings
+from hypothesis import strategies as st
+
+from crosstape.model.event import Continuity, Drift, Tally, Trade
+from crosstape.model.frame import Kind
+from crosstape.model.quality import Quality
+from crosstape.wire.effect import Fetch, Reconnect, Subscribe, Unsubscribe
+from support.bench import LINEAR, SECOND, Bench, started
+
+BOTH = ("BTCUSDT", "ETHUSDT")
+
+
+def busy(bench: Bench, seconds: int, symbols: tuple[str, ...] = BOTH, start: int = 0) -> None:
+    """Every symbol trades and quotes twice a second."""
+    for n in range(start, start + seconds * 2):
+        for symbol in symbols:
+            bench.trades(symbol, (f"{symbol}{n}", 10.5, 1.0))
+            bench.book(symbol, "delta", 11 + n, [["10", str(1 + n % 7)]], [])
+        bench.tick(0.5)
+
+
+def said(bench: Bench, what: str) -> list[str]:
+    return [event.symbol for event in bench.events if event.what == what]
+
+
+def test_one_instrument_falls_silent_and_only_it_is_taken_anew() -> None:
+    bench = started(*BOTH, "XRPUSDT", "SOLUSDT")
+    rest = ("ETHUSDT", "XRPUSDT", "SOLUSDT")
+    busy(bench, 30, ("BTCUSDT", *rest))
+    bench.effects.clear()
+    busy(bench, 7, rest, start=60)
+    assert said(bench, "Stale") == ["BTCUSDT"]
+    assert Quality.STALE in bench.quality("BTCUSDT")
+    assert Quality.STALE not in bench.quality("ETHUSDT")
+    topics = [e.topics for e in bench.effects if isinstance(e, Unsubscribe)]
+    assert topics == [e.topics for e in bench.effects if isinstance(e, Subscribe)]
+    assert {topic.rpartition(".")[2] for each in topics for topic in each} == {"BTCUSDT"}
+    assert not [e for e in bench.effects if isinstance(e, Reconnect)]
+    busy(bench, 25, rest, start=74)
+    assert [e.reason for e in bench.effects if isinstance(e, Reconnect)] == ["an instrument stays silent"]
+    bench.trades("BTCUSDT", ("again", 10.5, 1.0))
+    bench.book("BTCUSDT", "snapshot", 500, [["10", "1"]], [["11", "1"]])
+    busy(bench, 1, rest, start=124)
+    assert said(bench, "Resumed")[-1:] == ["BTCUSDT"]
+    assert Quality.STALE not in bench.quality("BTCUSDT")
+
+
+def test_a_silent_connection_is_replaced_though_pongs_go_on() -> None:
+    bench = started(*BOTH)
+    busy(bench, 30)
+    bench.effects.clear()
+    for _ in range(16):
+        bench.put(LINEAR, Kind.DATA, b'{"success":true,"ret_msg":"pong","op":"ping"}')
+        bench.tick(0.5)
+    replaced = [e for e in bench.effects if isinstance(e, Reconnect)]
+    assert [(e.source, e.conn) for e in replaced] == [(LINEAR, 1)]
+    assert "" in said(bench, "Stale")
+    assert Quality.STALE in bench.quality("ETHUSDT")
+
+
+def test_a_subscription_that_brings_nothing_is_noticed() -> None:
+    bench = Bench()
+    bench.catalogue(*BOTH)
+    bench.tick()
+    bench.put(LINEAR, Kind.OPEN)
+    bench.put(LINEAR, Kind.DATA, b'{"success":true,"ret_msg":"","op":"subscribe","req_id":"1"}')
+    for _ in range(63):
+        bench.tick(1.0)
+    assert [e.reason for e in bench.effects if isinstance(e, Reconnect)] == ["subscribed, and nothing came"]
+
+
+@settings(max_examples=10)
+@given(st.integers(0, 10_000))
+def test_a_quiet_market_raises_no_alarm(seed: int) -> None:
+    """Exponential pauses of a minute on average, for two hours: nothing is silent for long enough to say so."""
+    from crosstape.state.pulse import Pulse
+
+    chance = np.random.default_rng(seed)
+    spoke = np.cumsum(chance.exponential(60.0, size=(120, 20)), axis=0)
+    pulse, opened, alarms = Pulse(20), np.zeros(20), 0
+    heard, turn = np.full(20, -np.inf), np.zeros(20, int)
+    for now in range(1, int(spoke[-1].min())):
+        while (due := spoke[turn, np.arange(20)] <= now).any():
+            heard[due] = spoke[turn[due], np.flatnonzero(due)]
+            turn += due
+        alarms += len(pulse.look(heard, opened, float(now))[0])
+    assert alarms <= 1
+
+
+def test_a_trade_that_is_said_twice_counts_once() -> None:
+    bench = started("BTCUSDT")
+    for _ in range(2):
+        bench.trades("BTCUSDT", ("a", 10.0, 1.0), ("b", 10.0, 2.0))
+    bench.tick(1.0)
+    assert bench.column("turnover_1m") == 30.0
+    assert bench.machine.state.sources[LINEAR].duplicates == 2
+
+
+def test_the_same_id_on_two_instruments_is_two_trades() -> None:
+    bench = started(*BOTH)
+    bench.put(LINEAR, Kind.OPEN, conn=2)
+    for symbol in BOTH:
+        bench.trades(symbol, ("7", 10.0, 1.0), conn=2)
+        bench.trades(symbol, ("7", 10.0, 1.0), conn=1)
+    bench.tick(1.0)
+    assert [bench.column("turnover_1m", symbol) for symbol in BOTH] == [10.0, 10.0]
+
+
+def cut_and_back(bench: Bench, seconds: float) -> None:
+    bench.put(LINEAR, Kind.CLOSE, b"lost", status=1006)
+    bench.tick(seconds)
+    bench.put(LINEAR, Kind.OPEN, conn=2)
+
+
+def test_what_a_cut_missed_is_asked_for_and_put_where_it_belongs() -> None:
+    bench = started("BTCUSDT")
+    bench.trades("BTCUSDT", ("a", 10.0, 1.0))
+    before = bench.ts
+    bench.tick(1.0)
+    cut_and_back(bench, 5.0)
+    bench.trades("BTCUSDT", ("d", 12.0, 1.0), conn=2)
+    after = bench.ts
+    bench.effects.clear()
+    bench.tick(3.0)
+    (fetch,) = [e for e in bench.effects if isinstance(e, Fetch)]
+    assert (fetch.source, dict(fetch.request.params)["symbol"]) == ("bybit-linear/trades", "BTCUSDT")
+    rows = [("d", 12.0, 1.0, after), ("c", 14.0, -2.0, before + 4 * SECOND), ("b", 8.0, 3.0, before + 3 * SECOND),
+            ("a", 10.0, 1.0, before), ("z", 1.0, 9.0, before - SECOND)]  # fmt: skip
+    for _ in range(2):
+        bench.answer_trades("BTCUSDT", rows)
+    bench.tick(1.0)
+    assert bench.column("turnover_1m") == 10.0 + 24.0 + 28.0 + 12.0
+    assert bench.column("cvd_5m") == 10.0 + 24.0 - 28.0 + 12.0
+    assert (bench.column("high_1m"), bench.column("low_1m"), bench.column("last")) == (14.0, 8.0, 12.0)
+    assert Quality.REPAIRED | Quality.GAP in bench.quality()
+    (told,) = [e for e in bench.events if e.what == "Repaired"]
+    assert (told.symbol, told.first, told.last) == ("BTCUSDT", 2, 1)
+    assert bench.machine.state.sources[LINEAR].repaired == 2
+    bench.effects.clear()
+    for _ in range(70):
+        bench.tick(1.0)
+    klines = [e for e in bench.effects if isinstance(e, Fetch) and e.source == "bybit-linear/klines"]
+    assert len(klines) == 1
+
+
+def test_two_cuts_close_together_count_nothing_twice() -> None:
+    bench = started("BTCUSDT")
+    bench.trades("BTCUSDT", ("a", 10.0, 1.0))
+    before = bench.ts
+    bench.tick(1.0)
+    cut_and_back(bench, 1.0)
+    between = []
+    for n in range(60):
+        bench.trades("BTCUSDT", (f"m{n}", 10.0, 1.0), conn=2)
+        between.append((f"m{n}", 10.0, 1.0, bench.ts))
+        bench.tick(0.03)
+    bench.put(LINEAR, Kind.CLOSE, b"lost", conn=2, status=1006)
+    bench.tick(1.0)
+    bench.put(LINEAR, Kind.OPEN, conn=3)
+    bench.trades("BTCUSDT", ("z", 10.0, 1.0), conn=3)
+    last = bench.ts
+    bench.tick(3.0)
+    missed = [("x", 10.0, 1.0, before + SECOND), ("y", 10.0, 1.0, last - SECOND // 2)]
+    rows = sorted([("a", 10.0, 1.0, before), *between, ("z", 10.0, 1.0, last), *missed], key=lambda r: -r[3])
+    bench.answer_trades("BTCUSDT", rows)
+    bench.tick(1.0)
+    assert bench.column("turnover_1m") == pytest.approx(10.0 * 64)
+
+
+def test_an_answer_that_does_not_reach_back_says_so() -> None:
+    bench = started("BTCUSDT")
+    bench.trades("BTCUSDT", ("a", 10.0, 1.0))
+    before = bench.ts
+    bench.tick(1.0)
+    cut_and_back(bench, 5.0)
+    bench.tick(3.0)
+    bench.answer_trades("BTCUSDT", [("c", 14.0, -2.0, before + 4 * SECOND)])
+    bench.tick(1.0)
+    (told,) = [e for e in bench.events if e.what == "Repaired"]
+    assert (told.first, told.last) == (1, 0)
+
+
+TRADES = st.lists(
+    st.tuples(st.integers(1, 900), st.floats(1.0, 100.0), st.floats(0.1, 9.0)), min_size=1, max_size=25
+)
+
+
+@settings(max_examples=15)
+@given(TRADES, st.sets(st.integers(0, 24)))
+def test_late_trades_leave_the_windows_as_if_they_had_been_in_time(trades: list[tuple[int, float, float]], late: set[int]) -> None:  # fmt: skip
+    from crosstape.state.fields import BOUGHT, INDEX_OF_SUM, SUMS_FROM_NOW
+    from crosstape.state.rings import Rings
+
+    def fold(amended: set[int]) -> Rings:
+        rings, empty = Rings(1), np.zeros((len(SUMS_FROM_NOW), 1))
+        for second in range(1, 1001):
+            sums, high, low = empty.copy(), np.full(1, -np.inf), np.full(1, np.inf)
+            for n, (at, price, size) in enumerate(trades):
+                if at == second and n not in amended:
+                    sums[INDEX_OF_SUM[BOUGHT]] += price * size
+                    high, low = np.maximum(high, price), np.minimum(low, price)
+            rings.close_second(sums, high, low, np.full(1, np.nan), np.full(1, np.nan))
+            if (second + 1) % 60 == 0:
+                rings.close_minute(np.full(1, np.nan), np.full(1, np.nan))
+            if (second + 1) % 300 == 0:
+                rings.close_five(np.full(1, np.nan), np.full(1, np.nan))
+        for n in sorted(amended):
+            at, price, size = trades[n]
+            rings.amend(0, 1001 - at, 1001, {BOUGHT: price * size}, price)
+        return rings
+
+    amended = {n for n in late if n < len(trades)}
+    in_time, made_up = fold(set()), fold(amended)
+    for a, b in zip(in_time.all, made_up.all, strict=True):
+        for name in ("top", "bottom", "part_high", "part_low"):
+            np.testing.assert_array_equal(getattr(a, name), getattr(b, name), err_msg=name)
+        for name in ("sums", "run", "part"):
+            flow = [getattr(ring, name)[INDEX_OF_SUM[BOUGHT]] for ring in (a, b)]
+            np.testing.assert_allclose(*flow, rtol=1e-5, atol=1e-3, err_msg=name)
+
+
+@pytest.mark.parametrize(("late_s", "skewed"), [(0.05, False), (-2.0, True), (9.0, True)])
+def test_a_clock_that_cannot_be_right_is_flagged(late_s: float, skewed: bool) -> None:
+    bench = started("BTCUSDT")
+    for n in range(20):
+        bench.trades("BTCUSDT", (str(n), 10.0, 1.0), late_s=late_s)
+        bench.tick(0.5)
+    assert (Quality.SKEWED in bench.quality()) is skewed
+
+
+def test_an_hour_is_told_when_it_is_over() -> None:
+    bench = started("BTCUSDT")
+    hour = 3600 * SECOND
+    bench.ts += hour - bench.ts % hour + 10 * SECOND
+    bench.tick(1.0)
+    bench.all.clear()
+    began = bench.ts - bench.ts % hour
+    for n in range(10):
+        bench.trades("BTCUSDT", (f"x{n}", 10.0, 1.0), late_s=0.02)
+        bench.tick(1.0)
+    bench.trades("BTCUSDT", ("x9", 10.0, 1.0))
+    bench.put(LINEAR, Kind.DATA, b'{"topic":"publicTrade.BTCUSDT","data":[{"T":"no"')
+    bench.book("BTCUSDT", "delta", 99, [], [])
+    lost = bench.ts
+    bench.put(LINEAR, Kind.CLOSE, b"lost", status=1006)
+    for _ in range(8):
+        bench.tick(1.0)
+    bench.ts = began + hour
+    bench.tick(1.0)
+    (told,) = [e for e in bench.all if isinstance(e, Tally) and e.source == LINEAR]
+    assert (told.ts_event, told.frames, told.gaps, told.duplicates, told.errors) == (began, 14, 1, 1, 1)
+    assert told.lag_p50_ms == pytest.approx(20.0, rel=0.15)
+    assert told.lag_p99_ms >= told.lag_p50_ms
+    assert told.offset_ms == pytest.approx(-20.0, abs=20.0)
+    assert told.lost_s == pytest.approx((began + hour - lost) / SECOND, abs=1.5)
+    assert told.bytes > 0
+
+
+def test_a_new_field_is_told_once_and_harms_nothing() -> None:
+    bench = started("BTCUSDT")
+    for n in range(14_000):
+        bench.trades("BTCUSDT", (f"o{n}", 10.0, 1.0))
+    bench.tick(1.0)
+    assert not [e for e in bench.all if isinstance(e, Drift)]
+    for n in range(500):
+        data = [{"T": bench.ts // 10**6, "s": "BTCUSDT", "S": "Buy", "v": "1", "p": "10", "i": f"n{n}", "BT": False,
+                 "RPI": True}]  # fmt: skip
+        message = {"topic": "publicTrade.BTCUSDT", "type": "snapshot", "ts": bench.ts // 10**6, "data": data}
+        bench.put(LINEAR, Kind.DATA, json.dumps(message, separators=(",", ":")).encode())
+    bench.tick(1.0)
+    (drift,) = [e for e in bench.all if isinstance(e, Drift)]
+    assert (drift.source, drift.kind, drift.path, drift.what) == (
+        LINEAR,
+        "publicTrade/snapshot",
+        "data[].RPI",
+        "appeared",
+    )
+    assert sum(isinstance(e, Trade) for e in bench.all) == 14_500
+    assert bench.machine.state.sources[LINEAR].drifts == 1
+    assert bench.machine.state.sources[LINEAR].errors == 0
+
+
+def test_the_newest_ticker_measures_how_right_our_price_is() -> None:
+    bench = started("BTCUSDT")
+    assert math.isnan(bench.column("price_accuracy"))
+    bench.trades("BTCUSDT", ("a", 10.0, 1.0))
+    bench.catalogue("BTCUSDT")
+    bench.trades("BTCUSDT", ("b", 10.001, 1.0))
+    bench.tick(1.0)
+    assert bench.column("price_accuracy") == 1.0
+    bench.catalogue("BTCUSDT")
+    bench.tick(1.0)
+    assert bench.column("price_accuracy") == pytest.approx(1 - 1e-4)
+
+
+def test_continuity_words_are_the_documented_ones() -> None:
+    allowed = (Continuity.__doc__ or "").partition("one of ")[2].partition(".")[0].split()
+    assert {"Stale", "Resumed", "Repaired", "Gap", "Snapshot", "Opened", "Closed"} == set(allowed)
