@@ -17,7 +17,7 @@ from bench.rendered import EVERYTHING, Mix
 
 TITLE = (
     "A tape served by `crosstape replay --serve`, asked by `crosstape.client`. First picture: the first table"
-    " of all markets with another time that a subscriber holds, counted from the request; CPU is the server's until then."
+    " of all markets with another time that a client holds, counted from the request; CPU: the server till then."
     " Medians of five jumps back behind the newest checkpoint; client and server share the machine."
 )
 SIZES = (500, 2_400)

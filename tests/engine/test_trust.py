@@ -257,7 +257,7 @@ def test_an_hour_is_told_when_it_is_over() -> None:
     bench.ts = began + hour
     bench.tick(1.0)
     (told,) = [e for e in bench.all if isinstance(e, Tally) and e.source == LINEAR]
-    assert (told.ts_event, told.frames, told.gaps, told.duplicates, told.errors) == (began, 14, 1, 1, 1)
+    assert (told.ts_event, told.frames, told.gaps, told.duplicates, told.errors) == (began, 16, 1, 1, 1)
     assert told.lag_p50_ms == pytest.approx(20.0, rel=0.15)
     assert told.lag_p99_ms >= told.lag_p50_ms
     assert told.offset_ms == pytest.approx(-20.0, abs=20.0)

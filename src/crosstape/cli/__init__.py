@@ -17,7 +17,7 @@ from crosstape.cli.terminal import tui
 from crosstape.cli.trusting import kpi, quality
 from crosstape.model.errors import ConfigError, CrosstapeError, TapeError
 
-ALL = (up, demo, sim, tui, replay, tape, venues, boards, quality, kpi, keys, doctor, config)
+ALL = (up, demo, tui, sim, replay, tape, venues, boards, quality, kpi, keys, doctor, config)
 COMMANDS = {command.name or "": command for command in ALL}
 
 

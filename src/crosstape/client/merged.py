@@ -246,11 +246,11 @@ class BookState:
 
 
 class RecordState(Generic[T]):
-    """The newest record of a topic that is one: under its own name in the message."""
+    """The newest body of a topic that is one record; it lies in the message below `field`."""
 
-    def __init__(self, topic: str, kind: type[T]) -> None:
+    def __init__(self, field: str, kind: type[T]) -> None:
         self.seq = -1
-        self._topic, self._kind = topic, kind
+        self._field, self._kind = field, kind
         self._last: Row = {}
 
     def acknowledged(self, ack: Row) -> None:
@@ -267,4 +267,4 @@ class RecordState(Generic[T]):
 
     def value(self) -> T:
         """Typed."""
-        return msgspec.convert({"ts_ms": self._last["ts_ms"], **self._last[self._topic]}, self._kind)
+        return msgspec.convert({"ts_ms": self._last["ts_ms"], **self._last[self._field]}, self._kind)
