@@ -93,7 +93,7 @@ def _ranking(view: View) -> Figure:
     for _ in range(200):
         began = time.thread_time()
         for board in BOARDS:
-            rank(board, view.columns, view.rows.alive)
+            rank(board, view.columns, view.quality, view.rows.alive)
         best.append(time.thread_time() - began)
     rows = int(view.rows.alive.sum())
     return at_most(

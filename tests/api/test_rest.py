@@ -158,7 +158,7 @@ async def test_a_filtered_board_is_ranked_anew(client: httpx.AsyncClient, hub: H
     assert view is not None
     board = next(b for b in BOARDS if b.name == "turnover_24h")
     spot = np.array([i is not None and i.kind.value == "SPOT" for i in view.rows.instruments])
-    wanted = rank(board, view.columns, view.rows.alive & spot, 7)
+    wanted = rank(board, view.columns, view.quality, view.rows.alive & spot, 7)
     body = await good(client, f"{V1}/boards/turnover_24h?kind=SPOT&limit=5&offset=2")
     ids = [view.rows.instruments[row].id for row in wanted.rows[2:]]  # type: ignore[union-attr]
     assert [r["id"] for r in body["rows"]] == ids

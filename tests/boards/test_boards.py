@@ -10,6 +10,7 @@ from hypothesis import strategies as st
 from crosstape.boards.board import Board, rank
 from crosstape.boards.catalogue import BOARDS
 from crosstape.metrics import COLUMNS
+from crosstape.model.quality import Quality
 
 NAMES = {column.name for column in COLUMNS}
 VALUES = st.lists(st.one_of(st.floats(-5, 5), st.just(float("nan")), st.just(1.0)), min_size=1, max_size=40)
@@ -23,13 +24,15 @@ def test_rank_is_sorting(board: Board, values: list[float], data: st.DataObject)
     turnover = np.array(data.draw(st.lists(st.sampled_from([0.0, 5e6, float("nan")]), min_size=n, max_size=n)))
     allowed = np.array(data.draw(st.lists(st.booleans(), min_size=n, max_size=n)))
     columns = {"turnover_usd_24h": turnover} | {board.column.name: column}
-    got = rank(board, columns, allowed, top=10)
+    flags = st.sampled_from([0, Quality.STALE.value, Quality.CROSSED.value, Quality.SIMULATED.value])
+    quality = np.array(data.draw(st.lists(flags, min_size=n, max_size=n)), np.uint32)
+    got = rank(board, columns, quality, allowed, top=10)
     key = (lambda v: v) if board.key is None else (lambda v: float(board.key(np.array([v]))[0]))  # type: ignore[misc]
     sign = 1 if board.ascending else -1
     floor = columns["turnover_usd_24h"]
     fit = [
         row for row in range(n)
-        if allowed[row] and not np.isnan(key(column[row]))
+        if allowed[row] and not quality[row] & board.refuse.value and not np.isnan(key(column[row]))
         and (board.min_turnover_usd == 0 or floor[row] >= board.min_turnover_usd)
     ]  # fmt: skip
     want = sorted(fit, key=lambda row: (sign * key(column[row]), row))[:10]
@@ -37,6 +40,11 @@ def test_rank_is_sorting(board: Board, values: list[float], data: st.DataObject)
     assert got.values.tolist() == column[got.rows].tolist()
     if len(fit) <= 10:
         assert got.rows.tolist() == want
+
+
+def test_only_boards_about_trust_and_listings_take_stale_rows() -> None:
+    assert [board.name for board in BOARDS if Quality.STALE not in board.refuse] == ["newest", "worst_quality"]
+    assert all(Quality.CROSSED in board.refuse for board in BOARDS if board.name in ("cross_edge", "divergence"))
 
 
 def test_catalogue() -> None:

@@ -103,6 +103,18 @@ describe("a socket", () => {
     expect(last().said.at(-1)).toEqual({ op: "subscribe", topic: "assets" });
   });
 
+  it("asks again where the server is not ready yet, and tells what is refused", () => {
+    const socket = started();
+    const refused = vi.fn();
+    socket.subscribe("overview", {}, { refused });
+    last().tell({ op: "error", topic: "overview", error: { code: "not_ready", message: "no view" } });
+    expect(refused).not.toHaveBeenCalled();
+    vi.advanceTimersByTime(500);
+    expect(last().said.filter(({ op }) => op === "subscribe")).toHaveLength(2);
+    last().tell({ op: "error", topic: "overview", error: { code: "bad", message: "no", allowed: "yes" } });
+    expect(refused).toHaveBeenCalledWith("no (yes)");
+  });
+
   it("goes on after the server said that events were dropped", () => {
     const socket = started();
     const said = vi.fn();

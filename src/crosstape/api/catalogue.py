@@ -30,7 +30,8 @@ from crosstape.state.bars import TIMEFRAMES
 TOPICS = ("markets", "market:{id}", "board:{name}", "assets", "asset:{asset}", "trades:{id}", "book:{id}",
           "candles:{id}:{tf}", "liquidations", "overview", "status")  # fmt: skip
 UNITS = {column.name: column.unit for column in COLUMNS}
-ASSET_UNITS = {"price_usd": "price", "instruments": "count", "change_24h": "fraction", "funding_8h": "rate"}
+ASSET_UNITS = {"price_usd": "price", "instruments": "count", "venues": "count", "fallback": "code",
+               "change_24h": "fraction", "funding_8h": "rate", "funding_spread_8h": "rate"}  # fmt: skip
 TRADE = (("ts_ms", "ms"), ("price", "price"), ("size", "base"), ("notional", "quote"))
 CANDLE = (("ts_ms", "ms"), *((name, "price") for name in ("open", "high", "low", "close")), ("volume", "base"),
           ("turnover", "quote"), ("trades", "count"), ("taker_buy_volume", "base"))  # fmt: skip
@@ -122,7 +123,7 @@ def _asset(context: Context, spec: Spec, rest: str) -> Topic:
 def _assets(context: Context, spec: Spec, _: str) -> Topic:
     known = context.view.assets.columns
     names = chosen("columns", ",".join(spec.columns), known, tuple(known))
-    schema: Schema = schema_of([(name, ASSET_UNITS.get(name, "usd")) for name in names])
+    schema: Schema = schema_of([(name, asset_unit(name)) for name in names])
     order = [cell.name for cell in schema.columns]
 
     def select(view: View) -> Shown:
@@ -135,6 +136,13 @@ def _assets(context: Context, spec: Spec, _: str) -> Topic:
         return Shown(rows, columns, np.zeros(count, np.uint32), view.assets.names)
 
     return TableTopic(select, schema, spec.n, spec.encoding == "columns")
+
+
+def asset_unit(name: str) -> str:
+    """An asset's column: dollars unless its name says otherwise."""
+    if name.endswith(("_bps", "_row")):
+        return "bps" if name.endswith("_bps") else "code"
+    return ASSET_UNITS.get(name, "usd")
 
 
 def _trades(context: Context, spec: Spec, rest: str) -> Topic:

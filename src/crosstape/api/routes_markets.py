@@ -26,7 +26,7 @@ from crosstape.boards.board import Board, Ranking, rank
 from crosstape.boards.catalogue import BOARDS
 from crosstape.metrics import COLUMNS, Column
 from crosstape.model.instrument import Instrument
-from crosstape.model.quality import MEANING
+from crosstape.model.quality import MEANING, names
 
 HEAD = ("rank", "id", "symbol", "market", "base", "quote", "kind", "tier", "quality")
 LISTING = (
@@ -148,7 +148,7 @@ def _ranking(context: Context, found: Board, query: Ranked) -> Ranking:
         return ranked
     # Flags are checked here so that a wrong name is an error even when no row carries any.
     flags("quality_not", query.quality_not)
-    return rank(found, view.columns, filtered(view, context.lookup, query), wanted)
+    return rank(found, view.columns, view.quality, filtered(view, context.lookup, query), wanted)
 
 
 def _page(
@@ -167,6 +167,7 @@ def _about(board: Board) -> Record:
         "unit": board.column.unit,
         "ascending": board.ascending,
         "min_turnover_usd": board.min_turnover_usd,
+        "refuses": names(board.refuse),
         "fields": tuple(dict.fromkeys((board.column.name, *board.beside))),
         "top": board.top,
     }

@@ -148,7 +148,7 @@ def board_rows(board: Board, n: int, fit: Fit | None = None) -> Callable[[View],
         ranking = view.boards.get(board.name)
         if ranking is not None and n <= board.top and fit is None:
             return ranking.rows[:n]
-        return rank(board, view.columns, view.rows.alive if fit is None else fit(view), n).rows
+        return rank(board, view.columns, view.quality, view.rows.alive if fit is None else fit(view), n).rows
 
     return pick
 

@@ -7,9 +7,12 @@ from numpy.typing import NDArray
 
 from crosstape.boards.board import Board
 from crosstape.metrics import book, cross, derivatives, flow, price, trust, volatility
+from crosstape.model.quality import Quality
 
 F64 = NDArray[np.float64]
 LIQUID = 1_000_000.0
+# What compares books of several venues is wrong if one of them is.
+SOUND = Quality.STALE | Quality.RESYNCING | Quality.CROSSED | Quality.SKEWED
 
 
 def away_from_half(share: F64) -> F64:
@@ -52,12 +55,12 @@ BOARDS: tuple[Board, ...] = (
     Board("liquidations_1h", "Liquidations, 1 h", derivatives.liquidations_usd["1h"]),
     Board("funding_spread", "Funding spread across venues, 8 h", cross.funding_spread_8h.column,
           beside=("venues", "funding_8h", "turnover_usd_24h")),
-    Board("cross_edge", "Edge across venues for 10 000, after fees", cross.edge_10k_bps.column,
+    Board("cross_edge", "Edge across venues for 10 000, after fees", cross.edge_10k_bps.column, refuse=SOUND,
           beside=("edge_100k_bps", "venues", "turnover_usd_24h")),
-    Board("divergence", "Price divergence across venues", cross.divergence_bps.column,
+    Board("divergence", "Price divergence across venues", cross.divergence_bps.column, refuse=SOUND,
           beside=("venues", "last", "turnover_usd_24h")),
-    Board("perp_over_spot", "Perp over spot", cross.perp_spot_bps.column),
-    Board("newest", "Newest listings", trust.listed_days.column, ascending=True),
-    Board("worst_quality", "Worst coverage, 1 h", trust.coverage["1h"], ascending=True,
+    Board("perp_over_spot", "Perp over spot", cross.perp_spot_bps.column, refuse=SOUND),
+    Board("newest", "Newest listings", trust.listed_days.column, ascending=True, refuse=Quality(0)),
+    Board("worst_quality", "Worst coverage, 1 h", trust.coverage["1h"], ascending=True, refuse=Quality(0),
           beside=("age_ms", "lag_ms", "turnover_usd_24h")),
 )  # fmt: skip

@@ -8,12 +8,15 @@ import shutil
 import socket
 import sys
 import time
-import urllib.error
-import urllib.request
-from typing import Any
-from urllib.parse import quote, urlsplit
+from collections.abc import Iterator
+from contextlib import contextmanager
+from typing import TYPE_CHECKING, Any
+from urllib.parse import urlsplit
 
 import click
+
+if TYPE_CHECKING:
+    from crosstape.client import Client
 
 URL = click.option("--url", default="", help="A running crosstape (default: the configured host and port).")
 KEY = click.option("--key", envvar="CROSSTAPE_KEY", default="", help="API key, where one is required.")
@@ -39,27 +42,22 @@ def venues() -> None:
 @click.command()
 @click.argument("name", default="")
 @click.option("-n", "top", type=click.IntRange(1, 1000), default=15, show_default=True, help="Rows.")
-@click.option("--watch", is_flag=True, help="Refresh every second.")
+@click.option("--watch", is_flag=True, help="As it changes; without NAME the top of all.")
 @URL
 @KEY
 @click.pass_context
 def boards(context: click.Context, name: str, top: int, watch: bool, url: str, key: str) -> None:
-    """List the boards, or show one (NAME) of a running crosstape."""
+    """List the boards, or show one (NAME) of a running crosstape; with --watch as it changes."""
     from rich.console import Console
-    from rich.live import Live
 
-    base = url or configured(context)
-    console = Console()
-    if not name:
-        console.print(_list_of_boards())
-        return
-    if not watch:
-        console.print(_board(base, key, name, top))
-        return
-    with Live(_board(base, key, name, top), console=console, auto_refresh=False) as screen:
-        while True:
-            time.sleep(1.0)
-            screen.update(_board(base, key, name, top), refresh=True)
+    if watch:
+        from crosstape.cli.watching import run
+
+        run(url or configured(context), key, name, top)
+    elif name:
+        Console().print(_board(url or configured(context), key, name, top))
+    else:
+        Console().print(_list_of_boards())
 
 
 def _list_of_boards() -> Any:
@@ -76,10 +74,12 @@ def _list_of_boards() -> Any:
 def _board(base: str, key: str, name: str, top: int) -> Any:
     from rich.table import Table
 
-    answer = fetch(f"{base}/api/v1/boards/{quote(name)}?limit={top}", key)
-    rows = answer["rows"]
+    with _client(base, key) as client:
+        answer = client.board(name, limit=top)
+    about, rows = answer.board, answer.rows
     columns = [column for column in (rows[0] if rows else {}) if column not in ("quality", "id")]
-    table = Table(title=f"{answer.get('title', name)} · {answer.get('mode', '')}", title_justify="left")
+    title = f"{about.title if about is not None else name} · {answer.mode}"
+    table = Table(title=title, title_justify="left")
     table.add_column("instrument")
     for column in columns:
         table.add_column(column, justify="right")
@@ -97,27 +97,16 @@ def shown(value: Any) -> str:
     return f"{value:,.6g}" if isinstance(value, float) else str(value)
 
 
-def fetch(url: str, key: str = "") -> dict[str, Any]:
-    """The JSON behind an address of the API; its own error message where it refuses."""
-    if urlsplit(url).scheme not in ("http", "https"):
-        raise click.BadParameter(f"{url!r} is no http address", param_hint="--url")
-    request = urllib.request.Request(url, headers={"x-api-key": key} if key else {})
+@contextmanager
+def _client(url: str, key: str) -> Iterator[Client]:
+    """A client whose errors are the command line's."""
+    from crosstape.client import Client, ClientError
+
     try:
-        with urllib.request.urlopen(request, timeout=10) as answer:
-            found: dict[str, Any] = json.loads(answer.read())
-            return found
-    except urllib.error.HTTPError as error:
-        try:
-            body = json.loads(error.read())["error"]
-        except (ValueError, KeyError):
-            raise click.ClickException(f"{url}: HTTP {error.code}") from error
-        allowed = f" (allowed: {body['allowed']})" if body.get("allowed") else ""
-        raise click.ClickException(f"{body.get('message', error.reason)}{allowed}") from error
-    except (urllib.error.URLError, OSError) as error:
-        reason = getattr(error, "reason", error)
-        raise click.ClickException(
-            f"no crosstape answers at {url} ({reason}); is `crosstape demo` running?"
-        ) from error
+        with Client(url, key) as client:
+            yield client
+    except ClientError as error:
+        raise click.ClickException(str(error)) from error
 
 
 def configured(context: click.Context) -> str:

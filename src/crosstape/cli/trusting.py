@@ -9,7 +9,7 @@ from urllib.parse import urlencode
 
 import click
 
-from crosstape.cli.showing import KEY, URL, configured, fetch, shown
+from crosstape.cli.showing import KEY, URL, configured, fetch
 
 COUNTS = ("frames", "gaps", "repaired", "duplicates", "decode_errors")
 
@@ -18,17 +18,18 @@ COUNTS = ("frames", "gaps", "repaired", "duplicates", "decode_errors")
 @click.option("--hours", type=click.IntRange(1, 24 * 366), default=3, show_default=True, help="Newest hours.")
 @click.option("--source", default="", help="One source of frames, such as bybit-linear/0.")
 @click.option("--market", default="", help="One market, such as okx-swap.")
+@click.option("--all", "every", is_flag=True, help="What is polled too, not only what is streamed.")
 @URL
 @KEY
 @click.pass_context
-def quality(context: click.Context, hours: int, source: str, market: str, url: str, key: str) -> None:
+def quality(context: click.Context, hours: int, source: str, market: str, every: bool, url: str, key: str) -> None:
     """What came and what was lost, by source and hour; which rows carry which flag; changed message shapes."""
     from rich.console import Console
 
     asked = urlencode({"hours": hours, "source": source, "market": market})
     answer = fetch(f"{url or configured(context)}/api/v1/quality?{asked}", key)
     console = Console()
-    console.print(_hours(answer))
+    console.print(_hours(answer, every))
     console.print(_flags(answer))
     for drift in answer["drifts"]:
         console.print(f"{drift['source']}: {drift['kind']} {drift['path']} {drift['what']} {drift['sample']}")
@@ -36,28 +37,38 @@ def quality(context: click.Context, hours: int, source: str, market: str, url: s
         console.print(answer["note"])
 
 
-def _hours(answer: dict[str, Any]) -> Any:
+def _hours(answer: dict[str, Any], every: bool) -> Any:
+    from rich import box
     from rich.table import Table
 
-    table = Table(title=f"completeness · {answer['mode']}", title_justify="left")
-    for name in ("hour (UTC)", "source"):
-        table.add_column(name)
-    for name in ("complete", "lost s", *COUNTS, "lag p50 ms", "p99 ms", "offset ms"):
-        table.add_column(name, justify="right")
-    for row in answer["rows"]:
+    table = Table(title=f"completeness · {answer['mode']}", title_justify="left", box=box.SIMPLE, pad_edge=False)
+    for name in ("UTC", "source"):
+        table.add_column(name, no_wrap=True)
+    for name in ("live", "lost s", "frames", "gaps", "repaired", "again", "bad", "p50 ms", "p99 ms", "clock ms"):
+        table.add_column(name, justify="right", no_wrap=True)
+    for row in sorted(answer["rows"], key=lambda row: (row["source"], row["hour_ms"])):
+        polled = not row["source"].rpartition("/")[2].isdigit()
+        if polled and not every:
+            continue
         began = time.strftime("%m-%d %H:%M", time.gmtime(row["hour_ms"] / 1e3))
-        lags = (shown(row[name]) for name in ("lag_p50_ms", "lag_p99_ms", "clock_offset_ms"))
+        lags = (_whole(row[name]) for name in ("lag_p50_ms", "lag_p99_ms", "clock_offset_ms"))
         table.add_row(
-            f"{began}{' …' if row['running'] else ''}", row["source"], f"{100 * row['complete']:.2f} %",
-            f"{row['seconds_lost']:.0f}", *(str(row[name]) for name in COUNTS), *lags,
+            f"{began}{'…' if row['running'] else ''}", row["source"], f"{100 * row['complete']:.2f}%",
+            f"{row['seconds_lost']:.0f}", *(f"{row[name]:,}" for name in COUNTS), *lags,
         )  # fmt: skip
     return table
 
 
+def _whole(value: float | None) -> str:
+    return "–" if value is None else f"{value:,.0f}"
+
+
 def _flags(answer: dict[str, Any]) -> Any:
+    from rich import box
     from rich.table import Table
 
-    table = Table("flag", "rows", "meaning", title="rows by flag", title_justify="left")
+    head = ("flag", "rows", "meaning")
+    table = Table(*head, title="rows by flag", title_justify="left", box=box.SIMPLE, pad_edge=False)
     for row in answer["flags"]:
         if row["rows"]:
             table.add_row(row["flag"], f"{row['rows']} of {row['of']}", row["meaning"])
@@ -71,12 +82,16 @@ def _flags(answer: dict[str, Any]) -> Any:
 @click.pass_context
 def kpi(context: click.Context, strict: bool, url: str, key: str) -> None:
     """The figures crosstape answers for, against their targets."""
+    from rich import box
     from rich.console import Console
     from rich.table import Table
 
     answer = fetch(f"{url or configured(context)}/api/v1/kpis", key)
-    table = Table("figure", "now", "target", "met", "how", title=f"KPIs · {answer['mode']}", title_justify="left")
-    words = {True: "yes", False: "NO", None: "not known yet"}
+    head = ("figure", "now", "target", "met", "how")
+    table = Table(*head, title=f"KPIs · {answer['mode']}", title_justify="left", box=box.SIMPLE, pad_edge=False)
+    for column in table.columns[:4]:
+        column.no_wrap = True
+    words = {True: "yes", False: "NO", None: "–"}
     for row in answer["rows"]:
         value = "–" if row["value"] is None else f"{row['value']:,.4g} {row['unit']}"
         table.add_row(row["name"], value, row["target"], words[row["met"]], row["how"])

@@ -61,6 +61,7 @@ class Board(msgspec.Struct, frozen=True):
     min_turnover_usd: float
     fields: tuple[str, ...]
     top: int
+    refuses: tuple[str, ...] = ()
 
 
 class Ranked(Rows[Row], frozen=True):

@@ -89,7 +89,8 @@ class Inbox:
             subscription.merging.acknowledged(said)
         elif op == "error":
             self._refused(subscription, said["error"])
-        elif "kind" in said:
+        elif "kind" in said and subscription.topic_id >= 0:
+            # What comes before the answer belongs to a subscription that was given up.
             self._taken(subscription, subscription.merging.take(said), said["kind"] != "names")
 
     def heard_frame(self, frame: bytes) -> None:

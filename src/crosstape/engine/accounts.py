@@ -31,7 +31,9 @@ def account(state: State, last: tuple[int, int], ts: int) -> None:
             if source.hour.began:
                 source.hour.lost_s += max(source.hour.began + HOUR_NS - before, 0) / SECOND_NS if lost else 0.0
                 state.events.append((-1, tally(source)))
-            source.hour = Hour(began, [_count(source, name) for name in COUNTED])
+            # What a source began with belongs to its first hour.
+            first = not source.hour.began
+            source.hour = Hour(began, [0 if first else _count(source, name) for name in COUNTED])
         if lost and before:
             source.hour.lost_s += (ts - max(before, began)) / SECOND_NS
 

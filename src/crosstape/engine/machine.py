@@ -28,8 +28,6 @@ from crosstape.wire.request import parse_key
 from crosstape.wire.venue import Decoded, Decoder, Poll, Stream, Venue
 
 RECENT_TRADES = 100_000
-# One message in so many is looked at for a change of shape; a prime, so that no rhythm hides a kind from it.
-SAMPLED = 61
 # Looked up once: an enum member is not free, and this is asked of every frame.
 DATA = Kind.DATA
 
@@ -140,7 +138,7 @@ class Machine:
             source.last_error = str(error)[:200]
             self.trust.look(self.state, source, frame)
             return
-        if not source.frames % SAMPLED:
+        if source.frames >= source.look_at:
             self.trust.look(self.state, source, frame)
         if events:
             source.spoke_ts = frame.ts_recv

@@ -15,6 +15,8 @@ from crosstape.wire.drift import Canary
 from crosstape.wire.venue import Stream, Venue
 
 SECOND_NS = 1_000_000_000
+# One message in so many is looked at for a change of shape; primes, so that no rhythm hides a kind from it.
+LEARNING, SAMPLED, ENOUGH = 211, 2039, 600
 
 
 class Trust:
@@ -32,6 +34,7 @@ class Trust:
         canary = self.canaries.get(source.market)
         if canary is None:
             canary = self.canaries[source.market] = Canary()
+        source.look_at = source.frames + (LEARNING if canary.looks < ENOUGH else SAMPLED)
         for change in canary.look(frame.payload):
             source.drifts += 1
             event = Drift("", frame.ts_recv, source.name, change.kind, change.path, change.what, change.sample)

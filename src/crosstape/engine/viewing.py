@@ -75,7 +75,7 @@ class Viewer:
             for _ in self._compute(at, new_second):
                 yield None
             quality = _quality(state, known, at, settings.mode)
-            self._rank(known, new_second)
+            self._rank(known, quality, new_second)
             yield None
             if new_second:
                 self.assets = group(known, self.values, self.crossing.by_asset if self.crossing else {})
@@ -148,10 +148,10 @@ class Viewer:
             if i % BATCH == BATCH - 1 or column.cadence is Cadence.MINUTE:
                 yield
 
-    def _rank(self, known: Catalogue, new_second: bool) -> None:
+    def _rank(self, known: Catalogue, quality: NDArray[np.uint32], new_second: bool) -> None:
         for board in self.boards:
             if board.column.cadence is Cadence.TICK or new_second or board.name not in self.rankings:
-                ranking = rank(board, self.values, known.alive)
+                ranking = rank(board, self.values, quality, known.alive)
                 self.rankings[board.name] = ranking
                 self.digest.add(ranking.rows)
 

@@ -56,6 +56,7 @@ from crosstape.state.fields import (
     TOUCHED,
     TRADED,
 )
+from crosstape.state.seen import LEAST
 from crosstape.state.source import Source
 from crosstape.state.state import State
 
@@ -82,10 +83,18 @@ def apply(state: State, source: Source, events: Any, ts: int) -> list[int]:
                 row = _adopt(state, source, event.symbol)
             if not source.streams:
                 mend(state, row, event, ts)
-            elif event.id and state.seen[row].again(event.id, ts, event.ts_event):
+                continue
+            # Written out, because a call would cost more than all it does.
+            seen, trade_id = state.seen[row], event.id
+            young = seen.young
+            if trade_id in young or trade_id in seen.old:
                 source.duplicates += 1
-            else:
-                trade(state, row, event, ts)
+                continue
+            if trade_id:
+                young.add(trade_id)
+                if len(young) > LEAST:
+                    seen.turn(ts)
+            trade(state, row, seen, event, ts)
             continue
         change = _APPLY.get(kind)
         if change is None:

@@ -17,6 +17,7 @@ from crosstape.state.fields import (
     TRADES,
 )
 from crosstape.state.hole import Hole
+from crosstape.state.seen import Seen
 from crosstape.state.state import State
 
 BUY = Side.BUY
@@ -25,13 +26,15 @@ SECOND_NS = 1_000_000_000
 MOST_KNOWN = 20_000
 
 
-def trade(state: State, row: int, event: Trade, ts: int) -> None:
+def trade(state: State, row: int, seen: Seen, event: Trade, ts: int) -> None:
     """One execution, as it is streamed."""
     fold = state.table.folds[row]
     if fold is not None:
         event = Trade(event.symbol, event.ts_event, fold.price(event.price), fold.size(event.price, event.size),
                       event.taker, event.id, event.block, event.counterparties)  # fmt: skip
     price, size, ts_event = event.price, event.size, event.ts_event
+    if ts_event > seen.last:
+        seen.last = ts_event
     cell = state.cells[row]
     state.events.append((row, event))
     state.dirty.add(row)

@@ -21,15 +21,7 @@ class Seen:
         self.since = 0
         self.last = 0
 
-    def again(self, trade_id: str, ts: int, ts_event: int) -> bool:
-        """Whether this trade was here before; it is from now on. `ts`: when it was received."""
-        young = self.young
-        if trade_id in young or trade_id in self.old:
-            return True
-        if len(young) >= LEAST and ts - self.since >= KEPT_NS:
-            self.old, self.young, self.since = young, {trade_id}, ts
-        else:
-            young.add(trade_id)
-        if ts_event > self.last:
-            self.last = ts_event
-        return False
+    def turn(self, ts: int) -> None:
+        """The younger generation is large: it becomes the older one, unless that is too young to go. `ts`: now."""
+        if ts - self.since >= KEPT_NS:
+            self.old, self.young, self.since = self.young, set(), ts

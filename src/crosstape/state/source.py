@@ -19,7 +19,8 @@ class Source:
     silent   it has said nothing for longer than it ever does; mute: how often it never spoke at all in a row
     replaced_ts  when its connection was last asked to be replaced for that
     duplicates   trades and deltas that had come before; repaired: trades made up for over REST
-    drifts   changes in the shape of its messages; skew: seconds its clock looked wrong lately, at most ten
+    drifts   changes in the shape of its messages; look_at: the frame looked at next for that
+    skew     seconds its clock looked wrong lately, at most ten
     """
 
     name: str
@@ -51,6 +52,7 @@ class Source:
     duplicates: int = 0
     repaired: int = 0
     drifts: int = 0
+    look_at: int = 0
     skew: int = 0
     hour: Hour = field(default_factory=Hour)
 

@@ -52,6 +52,11 @@ class Canary:
     def __init__(self, shapes: dict[str, Shape] | None = None) -> None:
         self.shapes: dict[str, Shape] = {} if shapes is None else shapes
 
+    @property
+    def looks(self) -> int:
+        """How many messages it has seen."""
+        return sum(shape.samples for shape in self.shapes.values())
+
     def look(self, payload: bytes) -> list[Change]:
         """Learn from one message, and say what contradicts what was learnt; bytes that are no JSON object say
         nothing here, the decoder counts them."""
@@ -70,33 +75,40 @@ class Canary:
         return [Change(kind, path, what, sample) for path, what, sample in _compare(shape, message)]
 
 
-def _compare(shape: Shape, message: Mapping[str, Any]) -> Iterator[tuple[str, str, str]]:
-    found = dict(_fields(message, "", 0))
-    known, learning = shape.fields, shape.samples < LEARN
+def _compare(shape: Shape, message: Mapping[str, Any]) -> list[tuple[str, str, str]]:
+    known, learning, news = shape.fields, shape.samples < LEARN, []
     shape.samples += 1
-    for path, (name, sample) in found.items():
+    found = _fields(message)
+    for path, value in found.items():
+        name = TYPES.get(type(value), "null")
         field = known.get(path)
         if field is None:
-            if len(known) >= MOST_FIELDS:
-                continue
-            known[path] = Field([name], 1)
             # The fields of an object that is new itself are told with it.
-            if not learning and path.rpartition(".")[0] in ("", *(p for p in known if known[p].seen > 1)):
-                yield path, "appeared", sample
+            if not learning and (not (parent := path.rpartition(".")[0]) or known[parent].seen > 1):
+                news.append((path, "appeared", repr(value)[:SAMPLE]))
+            if len(known) < MOST_FIELDS:
+                known[path] = Field([name], 1)
             continue
         field.seen += 1
         field.missing = 0
         if name not in field.types:
             field.types.append(name)
-            if not learning and "null" not in (name, *field.types):
-                yield path, "changed", sample
-    for path, field in known.items():
-        # Only a field that was in every message can be said to be gone.
-        if path not in found:
-            always = field.missing or field.seen >= shape.samples - 1
-            field.missing = field.missing + 1 if always else 0
-            if always and field.missing == VANISHED and not learning:
-                yield path, "vanished", ""
+            if not learning and "null" not in field.types:
+                news.append((path, "changed", repr(value)[:SAMPLE]))
+    if len(found) < len(known):
+        news += [(path, "vanished", "") for path in _gone(shape, found) if not learning]
+    return news
+
+
+def _gone(shape: Shape, found: Mapping[str, Any]) -> Iterator[str]:
+    """Only a field that was in every message before can be said to be gone, and only after a while."""
+    for path, field in shape.fields.items():
+        if path in found:
+            continue
+        always = field.missing or field.seen >= shape.samples - 1
+        field.missing = field.missing + 1 if always else 0
+        if always and field.missing == VANISHED:
+            yield path
 
 
 def kind_of(message: Mapping[str, Any]) -> str:
@@ -119,13 +131,16 @@ def _word(name: str, value: str) -> str:
     return parts[min(1, len(parts) - 1)] if name == "stream" else parts[0]
 
 
-def _fields(value: Any, path: str, depth: int) -> Iterator[tuple[str, tuple[str, str]]]:
-    if path:
-        yield path, (TYPES.get(type(value), "null"), repr(value)[:SAMPLE])
-    if depth >= MOST_DEPTH:
-        return
-    if isinstance(value, dict) and len(value) <= MOST_KEYS:
-        for key, inner in value.items():
-            yield from _fields(inner, f"{path}.{key}" if path else str(key), depth + 1)
-    elif isinstance(value, list) and value:
-        yield from _fields(value[0], f"{path}[]", depth + 1)
+def _fields(message: Mapping[str, Any]) -> dict[str, Any]:
+    """Every field by its path; of a list the first element stands for all."""
+    found: dict[str, Any] = {}
+    waiting: list[tuple[str, Any]] = [("", message)]
+    while waiting:
+        path, value = waiting.pop()
+        if path:
+            found[path] = value
+        if type(value) is dict and len(value) <= MOST_KEYS and path.count(".") < MOST_DEPTH:
+            waiting += [(f"{path}.{key}" if path else str(key), inner) for key, inner in value.items()]
+        elif type(value) is list and value and path.count("[]") < MOST_DEPTH:
+            waiting.append((f"{path}[]", value[0]))
+    return found

@@ -45,8 +45,10 @@ export class CandleFeed implements Listener {
     else this.trades.push(...rows);
     if (this.trades.length > 2_000) this.trades.splice(0, this.trades.length - 1_000);
     if (!this.loaded) return;
+    // Begun anew: the connection came back, or a replay jumped. The past may be another.
+    if (message.kind === "snapshot") return this.again(0);
     let closed = false;
-    for (const trade of message.kind === "snapshot" ? [] : rows) closed = this.growing.add(trade) || closed;
+    for (const trade of rows) closed = this.growing.add(trade) || closed;
     if (this.growing.candle) this.grew(this.growing.candle);
     // The server's candle of the bar that ended is the one to keep.
     if (closed) this.again(CLOSE_GRACE_MS);

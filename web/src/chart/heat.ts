@@ -14,6 +14,8 @@ export function colour(share: number): string {
 }
 
 const ROW = 3;
+/** What lies further apart is another time: a replay jumped, or nothing came for long. */
+const JUMP_MS = 15_000;
 
 interface Moment {
   mid: number;
@@ -26,6 +28,7 @@ export class Heat {
   high = NaN;
   private readonly moments: Moment[] = [];
   private most = 0;
+  private ts = 0;
 
   constructor(private readonly canvas: HTMLCanvasElement) {}
 
@@ -34,6 +37,11 @@ export class Heat {
     const { bid, ask } = book.best();
     if (!book.synced || !Number.isFinite(bid) || !Number.isFinite(ask)) return;
     const levels = [...book.bids, ...book.asks];
+    if (Math.abs(book.ts - this.ts) > JUMP_MS) {
+      this.moments.length = 0;
+      this.low = this.high = NaN;
+    }
+    this.ts = book.ts;
     this.moments.push({ mid: (bid + ask) / 2, prices: Float64Array.from(levels, ([price]) => price), sizes: Float64Array.from(levels, ([, size]) => size) });
     const room = Math.floor(this.canvas.width / COLUMN);
     if (this.moments.length > room) this.moments.splice(0, this.moments.length - room);

@@ -58,6 +58,7 @@ const FIRST_MS = 250;
 const LONGEST_MS = 5_000;
 /** Topics speak at least once a second: after this long without a word the connection is taken for dead. */
 const SILENT_MS = 8_000;
+const LATER_MS = 400;
 const WRONG_KEY = 4001;
 
 export class Socket {
@@ -165,6 +166,7 @@ export class Socket {
       this.attempts = 0;
       this.heardAt = this.toldAt = this.world.now();
       this.byId.clear();
+      for (const known of this.subscriptions.values()) known.ack = undefined;
       this.become("open");
       for (const known of this.subscriptions.values()) this.ask(known);
       if (this.paused) this.send({ op: "pause" });
@@ -219,6 +221,13 @@ export class Socket {
     this.send({ op: "subscribe", topic: known.topic, ...known.want, ...resume });
   }
 
+  /** A server that has just begun, or a replay on its way, knows no market yet. */
+  private askLater(known: Subscription): void {
+    setTimeout(() => {
+      if (this.subscriptions.get(known.topic) === known && !known.ack) this.ask(known);
+    }, LATER_MS);
+  }
+
   private send(command: Record<string, unknown>): void {
     if (this.state === "open" && this.ws?.readyState === 1) this.ws.send(JSON.stringify(command));
   }
@@ -259,7 +268,8 @@ export class Socket {
     } else if (said.op === "subscribed" && known) {
       this.acknowledged(known, message as Ack);
     } else if (said.op === "error" && known) {
-      const { message: why = "refused", allowed = "" } = (said.error ?? {}) as { message?: string; allowed?: string };
+      const { code, message: why = "refused", allowed = "" } = (said.error ?? {}) as { code?: string; message?: string; allowed?: string };
+      if (code === "not_ready") return this.askLater(known);
       for (const listener of known.listeners) listener.refused?.(allowed ? `${why} (${allowed})` : why);
     } else if (said.kind === "names" && known && said.names) {
       for (const listener of known.listeners) listener.names?.(said.names);
