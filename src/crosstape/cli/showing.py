@@ -74,7 +74,7 @@ def _list_of_boards() -> Any:
 def _board(base: str, key: str, name: str, top: int) -> Any:
     from rich.table import Table
 
-    with _client(base, key) as client:
+    with talking(base, key) as client:
         answer = client.board(name, limit=top)
     about, rows = answer.board, answer.rows
     columns = [column for column in (rows[0] if rows else {}) if column not in ("quality", "id")]
@@ -98,7 +98,7 @@ def shown(value: Any) -> str:
 
 
 @contextmanager
-def _client(url: str, key: str) -> Iterator[Client]:
+def talking(url: str, key: str) -> Iterator[Client]:
     """A client whose errors are the command line's."""
     from crosstape.client import Client, ClientError
 

@@ -25,6 +25,7 @@ from crosstape.client.results import (
     Liquidation,
     Market,
     Markets,
+    Overview,
     Prefs,
     Quality,
     Ranked,
@@ -205,6 +206,11 @@ def asset_candles(asset: str, tf: str = "1m", limit: int = 0, since_ms: float = 
     """Candles of the asset's first-choice venue, or of the next one while that is down."""
     given = {"tf": tf, "limit": limit, "since_ms": int(since_ms)}
     return _ask(Candles, f"{V1}/assets/{{asset}}/candles", given, asset)
+
+
+def overview() -> Request[Overview]:
+    """The market at a glance: breadth, totals, every market, the largest assets, funding side by side."""
+    return _ask(Overview, f"{V1}/overview")
 
 
 def spreads(

@@ -11,7 +11,7 @@ import numpy as np
 from numpy.typing import NDArray
 
 from crosstape.client.dataframes import to_pandas, to_polars
-from crosstape.client.results import Book, Row, Status
+from crosstape.client.results import Book, Row
 from crosstape.model import columns as wire
 from crosstape.model.quality import names
 
@@ -245,11 +245,12 @@ class BookState:
         )  # fmt: skip
 
 
-class StatusState:
-    """The newest body of `/status`."""
+class RecordState(Generic[T]):
+    """The newest body of a topic that is one record; it lies in the message below `field`."""
 
-    def __init__(self, topic: str) -> None:
+    def __init__(self, field: str, kind: type[T]) -> None:
         self.seq = -1
+        self._field, self._kind = field, kind
         self._last: Row = {}
 
     def acknowledged(self, ack: Row) -> None:
@@ -261,9 +262,9 @@ class StatusState:
         return True
 
     def take_frame(self, frame: bytes) -> bool:
-        """A status never comes as columns."""
+        """A record never comes as columns."""
         return True
 
-    def value(self) -> Status:
+    def value(self) -> T:
         """Typed."""
-        return msgspec.convert({"ts_ms": self._last["ts_ms"], **self._last["status"]}, Status)
+        return msgspec.convert({"ts_ms": self._last["ts_ms"], **self._last[self._field]}, self._kind)

@@ -63,6 +63,7 @@ class Methods:
     assets = Method(of.assets)
     asset = Method(of.asset)
     asset_candles = Method(of.asset_candles)
+    overview = Method(of.overview)
     spreads = Method(of.spreads)
     funding = Method(of.funding)
     liquidations = Method(of.liquidations)

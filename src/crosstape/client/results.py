@@ -242,6 +242,25 @@ class Status(Answer, frozen=True):
     kpis: tuple[Row, ...] = ()
 
 
+class Overview(Answer, frozen=True):
+    """The market at a glance; money in dollars, changes as fractions. Records keep the API's names."""
+
+    markets: int = 0
+    active: int = 0
+    assets: int = 0
+    turnover_usd_24h: Number = None
+    spot_turnover_usd_24h: Number = None
+    derivatives_turnover_usd_24h: Number = None
+    oi_usd: Number = None
+    liquidations_usd_1h: Number = None
+    btc_turnover_share: Number = None
+    breadth: dict[str, Row] = {}
+    volatility: Row = {}
+    by_market: tuple[Row, ...] = ()
+    tiles: tuple[Row, ...] = ()
+    funding: Any = None
+
+
 class Kpi(msgspec.Struct, frozen=True):
     """One figure; `met` None = not known yet."""
 

@@ -7,8 +7,8 @@ from typing import Any, Generic, TypeVar
 
 import msgspec
 
-from crosstape.client.merged import BookState, Events, EventState, Merging, StatusState, Table, TableState
-from crosstape.client.results import Book, Candle, Liquidation, Row, Status, Trade
+from crosstape.client.merged import BookState, Events, EventState, Merging, RecordState, Table, TableState
+from crosstape.client.results import Book, Candle, Liquidation, Overview, Row, Status, Trade
 
 T = TypeVar("T")
 
@@ -90,9 +90,14 @@ def book(id: str, n: int = 0, hz: int = 10) -> Topic[Book]:
 
 def status() -> Topic[Status]:
     """How the server is doing, once a second."""
-    return Topic("status", lambda: StatusState("status"), hz=1)
+    return Topic("status", lambda: RecordState("status", Status), hz=1)
+
+
+def overview() -> Topic[Overview]:
+    """The market at a glance, once a second."""
+    return Topic("overview", lambda: RecordState("overview", Overview), hz=1)
 
 
 ALL: tuple[Callable[..., Topic[Any]], ...] = (
-    markets, market, board, assets, asset, trades, candles, liquidations, book, status,
+    markets, market, board, assets, asset, trades, candles, liquidations, book, status, overview,
 )  # fmt: skip

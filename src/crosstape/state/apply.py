@@ -69,9 +69,7 @@ def apply(state: State, source: Source, events: Any, ts: int) -> list[int]:
 
     Returns the rows whose book lost its place and needs a fresh snapshot.
     """
-    rows = state.table.by_market.get(source.market)
-    if rows is None:
-        rows = state.table.by_market[source.market] = {}
+    rows = state.table.by_market.setdefault(source.market, {})
     unsynced: list[int] = []
     if len(events) > 64 and type(events[0]) is Listed:
         state.reserve(state.rows + len(events))
