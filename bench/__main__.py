@@ -7,7 +7,7 @@ import importlib
 
 from bench import report
 
-BENCHES = ("decode", "tick", "loopback", "latency", "memory", "startup", "replay", "api", "soak")
+BENCHES = ("decode", "tick", "loopback", "latency", "memory", "startup", "replay", "api", "soak", "web")
 
 
 def main() -> None:
