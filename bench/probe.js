@@ -3,7 +3,7 @@
   const seen = { rows: 0, shift: 0, longest: 0, tasks: 0, frames: 0, ages: [] };
   window.probe = seen;
   const rows = () => {
-    const cell = document.querySelector("[data-row] .num, .trade .num");
+    const cell = document.querySelector("[data-row] .num, .market .price");
     if (cell && /\d/.test(cell.textContent)) seen.rows = performance.now();
     else requestAnimationFrame(rows);
   };

@@ -11,6 +11,7 @@ import type { Router } from "./router.svelte";
 const KEY = Symbol("desk");
 const KEPT_KEY = "crosstape.key";
 export const STALE_MS = 2_500;
+const BEHIND_MS = 5_000;
 
 /** Counts repaints: many changes, one bump a frame. */
 export class Pulse {
@@ -33,6 +34,8 @@ export class Desk {
   state: State = $state("connecting");
   /** Seconds since the server last said anything; 0 while fresh. */
   silent = $state(0);
+  /** Seconds by which what the server says is older than its clock: it cannot keep up. 0 while it does. */
+  behind = $state(0);
   mode = $state("");
   version = $state("");
   columns: Column[] = $state.raw([]);
@@ -40,6 +43,8 @@ export class Desk {
   needsKey = $state(false);
   narrow = $state(false);
   readonly linked: Links;
+  /** The server's clock minus ours, ms. */
+  private offset = NaN;
   private readonly byName = new Map<string, Column>();
   private readonly timer: ReturnType<typeof setInterval>;
   private readonly leave: (() => void)[] = [];
@@ -65,8 +70,9 @@ export class Desk {
       const [columns, boards, health] = await Promise.all([
         this.rest.get<{ rows: Column[] }>("/api/v1/columns"),
         this.rest.get<{ rows: Board[]; mode: string }>("/api/v1/boards"),
-        this.rest.get<{ version: string; mode: string }>("/health"),
+        this.rest.get<{ version: string; mode: string; timestamp: number }>("/health"),
       ]);
+      this.offset = health.timestamp * 1_000 - Date.now();
       for (const column of columns.rows) this.byName.set(column.name, column);
       this.columns = columns.rows;
       this.boards = boards.rows;
@@ -95,7 +101,7 @@ export class Desk {
   }
 
   get stale(): boolean {
-    return this.silent > 0 || this.state !== "open";
+    return this.silent > 0 || this.behind > 0 || this.state !== "open";
   }
 
   subscribe(topic: string, want: Want, listener: Listener): () => void {
@@ -135,6 +141,9 @@ export class Desk {
     // A replay that stands still says nothing, and is not stale for that.
     const silent = document.hidden || this.still || since < STALE_MS ? 0 : since / 1_000;
     if (Math.round(silent * 2) !== Math.round(this.silent * 2)) this.silent = silent;
+    const late = Date.now() + this.offset - this.socket.serverTs;
+    const behind = document.hidden || this.still || silent > 0 || this.socket.serverTs === 0 || !(late > BEHIND_MS) ? 0 : late / 1_000;
+    if (Math.round(behind) !== Math.round(this.behind)) this.behind = behind;
   }
 
   private look(): void {

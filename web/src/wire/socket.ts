@@ -136,6 +136,7 @@ export class Socket {
     if (paused === this.paused) return;
     this.paused = paused;
     this.heardAt = this.toldAt = this.world.now();
+    this.serverTs = 0;
     this.send({ op: paused ? "pause" : "resume" });
   }
 
@@ -166,6 +167,7 @@ export class Socket {
       if (ws !== this.ws) return;
       this.attempts = 0;
       this.heardAt = this.toldAt = this.world.now();
+      this.serverTs = 0;
       this.byId.clear();
       for (const known of this.subscriptions.values()) known.ack = undefined;
       this.become("open");

@@ -2,8 +2,13 @@
 
 from __future__ import annotations
 
+from collections.abc import Callable
 from functools import partial
+from typing import Any
 
+import msgspec
+
+from crosstape.model.instrument import Instrument
 from crosstape.venues.binance.builtin import builtin
 from crosstape.venues.binance.rest import (
     ROOTS,
@@ -36,6 +41,7 @@ from crosstape.venues.binance.stream import (
 from crosstape.wire.request import Request
 from crosstape.wire.venue import BookRule, Budget, Capability, Poll, Rest, Stream, StreamLimits, Venue
 
+Topics = Callable[[Instrument, str], tuple[str, ...]]
 USDM, COINM, SPOT = "binance-usdm", "binance-coinm", "binance-spot"
 # Client messages count pings; connections are closed after 24 hours.
 LIMITS = StreamLimits(
@@ -46,65 +52,38 @@ LIMITS = StreamLimits(
     connect_window_s=300.0,
     lifetime_s=24 * 3600.0,
 )
+
+
+def _stream(market: str, url: str, other: int, topics: Topics, **more: Any) -> Stream:
+    """`other`: what the broadcasts of the other futures house call themselves; they are left out."""
+    whole = Stream(
+        market=market,
+        url=url,
+        subscribe=subscribe,
+        unsubscribe=partial(subscribe, method="UNSUBSCRIBE"),
+        open=lambda: partial(decode, other),
+        ack=ack,
+        topics=topics,
+        book_topics=book_topics,
+        limits=LIMITS,
+        past=past,
+    )
+    return msgspec.structs.replace(whole, **more)
+
+
+def _books(market: str, rule: BookRule) -> dict[str, Any]:
+    return {"book_rule": rule, "snapshot": partial(book_request, market)}
+
+
 STREAMS = (
-    Stream(
-        market=USDM,
-        url="wss://fstream.binance.com/public/stream",
-        subscribe=subscribe,
-        unsubscribe=partial(subscribe, method="UNSUBSCRIBE"),
-        open=lambda: partial(decode, CM),
-        ack=ack,
-        topics=public_topics,
-        book_topics=book_topics,
-        limits=LIMITS,
-        book_rule=BookRule.JOIN,
-        snapshot=partial(book_request, USDM),
-    ),
-    Stream(
-        market=USDM,
-        route="market",
-        url="wss://fstream.binance.com/market/stream",
-        subscribe=subscribe,
-        unsubscribe=partial(subscribe, method="UNSUBSCRIBE"),
-        open=lambda: partial(decode, CM),
-        ack=ack,
-        topics=market_topics,
-        book_topics=lambda instrument, tier: (),
-        limits=LIMITS,
-        bulk=("!markPrice@arr@1s", "!ticker@arr", "!forceOrder@arr"),
-        past=past,
-        lossy=True,
-    ),
-    Stream(
-        market=SPOT,
-        url="wss://stream.binance.com:9443/stream",
-        subscribe=subscribe,
-        unsubscribe=partial(subscribe, method="UNSUBSCRIBE"),
-        open=lambda: partial(decode, 0),
-        ack=ack,
-        topics=all_topics,
-        book_topics=book_topics,
-        limits=LIMITS,
-        book_rule=BookRule.SPAN,
-        bulk=("!miniTicker@arr",),
-        snapshot=partial(book_request, SPOT),
-        past=past,
-    ),
-    Stream(
-        market=COINM,
-        url="wss://dstream.binance.com/stream",
-        subscribe=subscribe,
-        unsubscribe=partial(subscribe, method="UNSUBSCRIBE"),
-        open=lambda: partial(decode, UM),
-        ack=ack,
-        topics=all_topics,
-        book_topics=book_topics,
-        limits=LIMITS,
-        book_rule=BookRule.JOIN,
-        snapshot=partial(book_request, COINM),
-        past=past,
-    ),
-)
+    _stream(USDM, "wss://fstream.binance.com/public/stream", CM, public_topics, past=None,
+            **_books(USDM, BookRule.JOIN)),
+    _stream(USDM, "wss://fstream.binance.com/market/stream", CM, market_topics, route="market", lossy=True,
+            book_topics=lambda instrument, tier: (), bulk=("!markPrice@arr@1s", "!ticker@arr", "!forceOrder@arr")),
+    _stream(SPOT, "wss://stream.binance.com:9443/stream", 0, all_topics, bulk=("!miniTicker@arr",),
+            **_books(SPOT, BookRule.SPAN)),
+    _stream(COINM, "wss://dstream.binance.com/stream", UM, all_topics, **_books(COINM, BookRule.JOIN)),
+)  # fmt: skip
 
 
 def _polls(market: str, catalogue_weight: float, days_weight: float) -> tuple[Poll, ...]:
