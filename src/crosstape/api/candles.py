@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterable
+from collections.abc import Callable, Iterable, Sequence
 
 import numpy as np
 from numpy.typing import NDArray
@@ -16,6 +16,7 @@ RECORD = np.dtype(
      ("volume", "<f4"), ("turnover", "<f4"), ("trades", "<f4"), ("bought", "<f4")]
 )  # fmt: skip
 Records = NDArray[np.void]
+Before = Callable[[int], Sequence[Candle]]
 # Timeframes that are kept, with how many; the others are merged out of these when read.
 KEPT = {60: 240, 900: 96, 3600: 168, 86400: 90}
 BUILT_FROM = {180: 60, 300: 60, 1800: 900, 7200: 3600, 14400: 3600, 21600: 3600, 43200: 3600}
@@ -26,10 +27,14 @@ ROWS_A_TICK = 32
 
 
 class Candles:
-    """Grown on demand. All of `KEPT` up to 1 600 rows; beyond that every row's share of the budget shrinks."""
+    """Grown on demand. All of `KEPT` up to 1 600 rows; beyond that every row's share of the budget shrinks.
 
-    def __init__(self, budget: int = BUDGET) -> None:
-        self._budget = budget
+    before   what a row had before anything was added; asked for when the row is first read
+    """
+
+    def __init__(self, budget: int = BUDGET, before: Before | None = None) -> None:
+        self._budget, self._before = budget, before
+        self._asked: set[int] = set()
         self._kept: dict[int, dict[int, Records]] = {}
         self._waiting: dict[int, list[Candle]] = {}
 
@@ -45,6 +50,10 @@ class Candles:
 
     def of(self, row: int, timeframe: str, most: int) -> Records:
         """Closed candles, oldest first."""
+        if self._before is not None and row not in self._asked:
+            self._asked.add(row)
+            if past := self._before(row):
+                self._waiting[row] = [*past, *self._waiting.get(row, ())]
         if row in self._waiting:
             self._file(row)
         seconds = TIMEFRAMES[timeframe]
@@ -56,6 +65,7 @@ class Candles:
 
     def drop(self, row: int) -> None:
         """The row belongs to another instrument now."""
+        self._asked.add(row)
         self._kept.pop(row, None)
         self._waiting.pop(row, None)
 

@@ -6,7 +6,7 @@ import asyncio
 from collections import Counter, deque
 from collections.abc import Callable, Iterable
 
-from crosstape.api.candles import Candles
+from crosstape.api.candles import Before, Candles
 from crosstape.api.lookup import Lookup
 from crosstape.api.series import Series
 from crosstape.api.trades import CONTINUITY, LIQUIDATIONS, Broken, Forced, RecentTrades
@@ -63,9 +63,12 @@ class Hub:
         if tell:
             self._came.set()
 
-    def rewind(self) -> None:
-        """Time will jump: forget what happened. The newest view stays until there is another."""
-        self.trades, self.candles, self.series = RecentTrades(), Candles(), Series()
+    def rewind(self, before: Before | None = None) -> None:
+        """Time will jump: forget what happened. The newest view stays until there is another.
+
+        `before` gives a row's candles of the time before.
+        """
+        self.trades, self.candles, self.series = RecentTrades(), Candles(before=before), Series()
         self.liquidations.clear()
         self.continuity.clear()
         self._views.clear()

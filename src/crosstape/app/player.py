@@ -56,7 +56,7 @@ class Player:
         if not self._reel.reaches(target):
             await self._reel.begin(target)
             first = await self._reel.next_view()
-            self._hub.rewind()
+            self._hub.rewind(self._reel.minutes.of)
             if first is not None:
                 self._hub.publish(first)
             self._hub.repaint()

@@ -8,6 +8,7 @@ from collections.abc import Callable, Iterable, Iterator
 from itertools import chain
 from pathlib import Path
 
+from crosstape.app.history import Minutes
 from crosstape.engine.checkpoint import load
 from crosstape.engine.machine import Machine
 from crosstape.engine.view import BookCopy, View
@@ -29,7 +30,7 @@ FOREVER = 1 << 62
 
 
 class Reel:
-    """`ts`: of the newest view, 0 before the first; `ended`: no frame is left.
+    """`ts`: of the newest view, 0 before the first; `ended`: no frame is left; `minutes`: before the beginning.
 
     Between slices of a few ms others may run. TapeError where the tape is damaged.
     """
@@ -38,6 +39,7 @@ class Reel:
         self.ts, self.ended = 0, False
         self._folder, self._first_seq, self._interest = folder, first_seq, interest
         self._machine = Machine(VENUES)
+        self.minutes = Minutes(self._machine.state)
         self._frames: Iterator[Frame] = iter(())
         self._ahead: Frame | None = None
 
@@ -53,6 +55,7 @@ class Reel:
         """Be at the newest checkpoint whose first view is not after `ts`, or at the tape's beginning."""
         machine, seq = await asyncio.to_thread(_restored, self._folder, self._first_seq, ts)
         self._machine, self._frames, self._ahead = machine, play(self._folder, start_seq=seq), None
+        self.minutes = Minutes(machine.state)
         self.ts, self.ended = 0, False
 
     async def next_view(self, limit: int = FOREVER) -> View | None:

@@ -75,15 +75,17 @@ def _books(market: str, rule: BookRule) -> dict[str, Any]:
     return {"book_rule": rule, "snapshot": partial(book_request, market)}
 
 
-STREAMS = (
-    _stream(USDM, "wss://fstream.binance.com/public/stream", CM, public_topics, past=None,
-            **_books(USDM, BookRule.JOIN)),
-    _stream(USDM, "wss://fstream.binance.com/market/stream", CM, market_topics, route="market", lossy=True,
-            book_topics=lambda instrument, tier: (), bulk=("!markPrice@arr@1s", "!ticker@arr", "!forceOrder@arr")),
-    _stream(SPOT, "wss://stream.binance.com:9443/stream", 0, all_topics, bulk=("!miniTicker@arr",),
-            **_books(SPOT, BookRule.SPAN)),
-    _stream(COINM, "wss://dstream.binance.com/stream", UM, all_topics, **_books(COINM, BookRule.JOIN)),
-)  # fmt: skip
+def _streams() -> tuple[Stream, ...]:
+    return (
+        _stream(USDM, "wss://fstream.binance.com/public/stream", CM, public_topics, past=None,
+                **_books(USDM, BookRule.JOIN)),
+        _stream(USDM, "wss://fstream.binance.com/market/stream", CM, market_topics, route="market", lossy=True,
+                book_topics=lambda instrument, tier: (),
+                bulk=("!markPrice@arr@1s", "!ticker@arr", "!forceOrder@arr")),
+        _stream(SPOT, "wss://stream.binance.com:9443/stream", 0, all_topics, bulk=("!miniTicker@arr",),
+                **_books(SPOT, BookRule.SPAN)),
+        _stream(COINM, "wss://dstream.binance.com/stream", UM, all_topics, **_books(COINM, BookRule.JOIN)),
+    )  # fmt: skip
 
 
 def _polls(market: str, catalogue_weight: float, days_weight: float) -> tuple[Poll, ...]:
@@ -125,7 +127,7 @@ BINANCE = Venue(
         Rest((SPOT,), "https://api.binance.com", Budget(weight=4200.0, window_s=60.0)),
         Rest((COINM,), "https://dapi.binance.com", Budget(weight=240.0, window_s=60.0)),
     ),
-    streams=STREAMS,
+    streams=_streams(),
     polls=(
         *_polls(USDM, 1.0, 40.0),
         Poll(USDM, "intervals", lambda: (INTERVALS,), 300.0, decode_intervals),
