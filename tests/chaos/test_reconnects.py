@@ -48,6 +48,6 @@ async def cut(run, reconnects: int) -> None:  # type: ignore[no-untyped-def]
     begun = run.count("Opened")
     for venue in VENUES:
         run.put(venue, f"cut:*@0s,every={EVERY[venue]}")
-    await run.until(f"{reconnects} reconnects", lambda: run.count("Opened") - begun >= reconnects, 180.0)
+    await run.until(f"{reconnects} reconnects", lambda: run.count("Opened") - begun >= reconnects, 400.0)
     for venue in VENUES:
         run.server(venue).lab.clear()

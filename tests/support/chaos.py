@@ -38,8 +38,8 @@ ENGINE = EngineSettings(
 )  # fmt: skip
 # Impatient, so that what takes half a minute in earnest takes seconds here.
 FEEDS = FeedSettings(
-    silence_s=5.0, ack_timeout_s=4.0, backoff_first_s=0.1, backoff_cap_s=1.0, backoff_good_s=5.0, retry_first_s=0.1,
-    breaker_open_s=1.0, connect_timeout_s=5.0, close_timeout_s=0.5,
+    silence_s=15.0, ack_timeout_s=15.0, backoff_first_s=0.1, backoff_cap_s=1.0, backoff_good_s=5.0, retry_first_s=0.1,
+    breaker_open_s=1.0, connect_timeout_s=20.0, close_timeout_s=0.5,
 )  # fmt: skip
 
 
@@ -175,7 +175,9 @@ async def running(
 ) -> AsyncIterator[Run]:  # fmt: skip
     """Everything up and in sync. On the way out: the tape is sound, replays to what was live, and no task is left."""
     before = asyncio.all_tasks()
-    settings = SimSettings(**{"venues": tuple(venues), "seed": 3, "assets": 12, "rate": 700.0, **world})
+    settings = SimSettings(
+        **{"venues": tuple(venues), "seed": 3, "assets": 12, "rate": 300.0, "step_ms": 50.0, **world}
+    )
     tape = tape or TapeSettings(folder=str(folder / "tape"))
     async with serve(settings) as simulation:
         urls = simulation.urls
