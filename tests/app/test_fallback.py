@@ -24,7 +24,7 @@ WORLD = SimSettings(venues=("bybit", "okx"), seed=3, assets=15, rate=1200)
 
 
 async def until(views: list[View], found: Callable[[View], bool]) -> View:
-    async with asyncio.timeout(40.0):
+    async with asyncio.timeout(120.0):
         while not (views and found(views[-1])):
             await asyncio.sleep(0.1)
     return views[-1]

@@ -103,7 +103,7 @@ async def test_sigterm_drains(tmp_path: Path) -> None:
             assert await one.end(signal.SIGTERM) == 0
         finally:
             one.close()
-        async with asyncio.timeout(30):
+        async with asyncio.timeout(90):
             while next(iter(world.venues.values())).connections:
                 await asyncio.sleep(0.05)
     newest = newest_checkpoint(tape)

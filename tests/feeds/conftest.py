@@ -263,7 +263,7 @@ class Rig:
         self.seen += self.intake.take(1_000_000) if self.reading else []
         return [a for a in self.seen if a[3] is kind and source in ("", a[1])]
 
-    async def until(self, true: Callable[[], Any], seconds: float = 10.0) -> None:
+    async def until(self, true: Callable[[], Any], seconds: float = 60.0) -> None:
         async with asyncio.timeout(seconds):
             while not true():
                 await asyncio.sleep(0.005)
@@ -284,7 +284,7 @@ def rig() -> Callable[..., Any]:
         await asyncio.sleep(0)
         yield it
         it.task.cancel()
-        await asyncio.wait({it.task}, timeout=10.0)
+        await asyncio.wait({it.task}, timeout=60.0)
         assert it.task.cancelled()
         it.frames(Kind.OPEN)
         left = {t for t in asyncio.all_tasks() - before if "feeds" in repr(t.get_coro())}

@@ -17,7 +17,7 @@ import pytest
 from crosstape.sim.server import SimSettings, serve
 from support.tls import encrypted
 
-BOUND_S = 60.0
+BOUND_S = 120.0
 # It does not know Binance's routes: each is a client of its own.
 VENUES = {
     "bybit": ("Bybit", ("BTC-USDT-PERP", "ETH-USDT-PERP"), ("l2_book", "trades")),

@@ -23,7 +23,7 @@ def test_serves_until_told(how: str) -> None:
         try:
             urls = ready(process)
             assert set(urls) == {"rest", "ws"}
-            with urllib.request.urlopen(urls["rest"] + "/v5/market/time", timeout=5) as response:
+            with urllib.request.urlopen(urls["rest"] + "/v5/market/time", timeout=60) as response:
                 assert msgspec.json.decode(response.read())["retCode"] == 0
             if how == "parent":
                 assert process.stdin is not None

@@ -110,7 +110,7 @@ def postgres() -> Iterator[str]:
 def _wait(url: str, server: subprocess.Popen[bytes], log: Path) -> None:
     import psycopg
 
-    deadline = time.monotonic() + 30
+    deadline = time.monotonic() + 90
     while True:
         try:
             psycopg.connect(f"{url}/postgres", connect_timeout=2).close()

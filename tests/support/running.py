@@ -9,7 +9,7 @@ from collections.abc import Callable
 from crosstape.app.running import Live
 from crosstape.engine.view import View
 
-BOUND_S = 60.0
+BOUND_S = 120.0
 
 
 async def run_until(live: Live, views: list[View], done: Callable[[], bool], bound_s: float = BOUND_S) -> None:
