@@ -7,7 +7,10 @@ import importlib
 
 from bench import report
 
-BENCHES = ("decode", "tick", "loopback", "latency", "memory", "startup", "replay", "api", "soak", "web")
+BENCHES = (
+    "decode", "venues", "tick", "loopback", "latency", "world", "memory", "startup", "replay", "seek", "tui",
+    "api", "soak", "web",
+)  # fmt: skip
 
 
 def main() -> None:

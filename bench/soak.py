@@ -118,8 +118,14 @@ async def soak(plan: Plan, folder: Path) -> Watch:
             tasks = [group.create_task(duty) for duty in duties]
             await asyncio.sleep(min(20.0, plan.hours * 3600 / plan.scale / 10))
             await put(urls, plan.faults)
-            end = clock.now() + int(plan.hours * HOUR_NS)
-            while clock.now() < end:
+            begun, hour = clock.now(), 0
+            while (gone := (clock.now() - begun) / HOUR_NS) < plan.hours:
+                if gone >= hour and plan.hours >= 1:
+                    hour += 1
+                    print(
+                        f"  {gone:5.1f} h  {watch.samples[-1][1] / 1e6:6.1f} MB  {watch.trades:,} trades",
+                        flush=True,
+                    )
                 await asyncio.sleep(1.0)
             for task in tasks:
                 task.cancel()

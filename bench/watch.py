@@ -12,8 +12,8 @@ from crosstape.engine.view import View
 from crosstape.model.event import Continuity, Trade
 
 SAMPLE_S = 2.0
-# Ids kept of each instrument, to see one that comes again. Far more than a reconnect can repeat.
-IDS = 5_000
+# Ids kept of each instrument, to see one that comes again: more than a reconnect can repeat, and soon full.
+IDS = 300
 NUMBERED = ("binance-usdm", "okx-swap")
 
 

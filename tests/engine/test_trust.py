@@ -78,6 +78,28 @@ def test_a_subscription_that_brings_nothing_is_noticed() -> None:
     assert [e.reason for e in bench.effects if isinstance(e, Reconnect)] == ["subscribed, and nothing came"]
 
 
+def test_an_instrument_that_is_never_served_is_asked_for_again() -> None:
+    bench = started(*BOTH)
+    bench.catalogue(*BOTH, "XRPUSDT")
+    for _ in range(61):
+        bench.tick(1.0)
+        busy(bench, 0)
+        for symbol in BOTH:
+            bench.trades(symbol, (f"{symbol}{bench.seq}", 10.5, 1.0))
+    bench.effects.clear()
+    for n in range(200):
+        for symbol in BOTH:
+            bench.trades(symbol, (f"{symbol}x{n}", 10.5, 1.0))
+            bench.book(symbol, "snapshot", 100 + n, [["10", "1"]], [["11", "1"]])
+        bench.tick(1.0)
+    again = [e.topics for e in bench.effects if isinstance(e, Subscribe)]
+    assert len(again) == 2, "after a minute, and after two more"
+    assert all(topic.endswith(".XRPUSDT") for topics in again for topic in topics)
+    assert said(bench, "Stale") == ["XRPUSDT"]
+    assert Quality.STALE in bench.quality("XRPUSDT")
+    assert not [e for e in bench.effects if isinstance(e, Reconnect)]
+
+
 @settings(max_examples=10)
 @given(st.integers(0, 10_000))
 def test_a_quiet_market_raises_no_alarm(seed: int) -> None:

@@ -25,6 +25,9 @@ FOLDED: Final = (
     ("source_decode_errors", "errors", "Messages that could not be read."),
     ("source_gaps", "gaps", "Gaps found in sequences."),
     ("source_opens", "opens", "Connections that came up."),
+    ("source_duplicates", "duplicates", "Trades and book changes that had come before and were dropped."),
+    ("source_repaired", "repaired", "Trades that were missed and made up for over REST."),
+    ("source_drifts", "drifts", "Changes in the shape of its messages."),
 )
 # Figures the feeds keep of a source.
 FED: Final = (
@@ -55,6 +58,8 @@ def _folded(sources: tuple[SourceState, ...], venue_of: dict[str, str]) -> Itera
     streams = [(labels, s) for labels, s in labelled if s.conn]
     now = time.time()
     yield gauge("source_up", "1 while its connection is up.", SOURCE, [(k, float(s.open)) for k, s in streams])
+    yield gauge("source_stale", "1 while it is silent for longer than it ever is.", SOURCE,
+                [(labels, float(s.silent)) for labels, s in streams])  # fmt: skip
     yield gauge("source_silent_seconds", "Since its last frame.", SOURCE,
                 [(labels, max(now - s.last_ts * 1e-9, 0.0)) for labels, s in streams])  # fmt: skip
 

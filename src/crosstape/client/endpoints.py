@@ -83,7 +83,7 @@ class Filters(TypedDict, total=False):
     offset: int
 
 
-def _query(given: Mapping[str, object]) -> tuple[tuple[str, str], ...]:
+def query_of(given: Mapping[str, object]) -> tuple[tuple[str, str], ...]:
     """What was given, as text; what is empty is the server's default."""
     return tuple((name, _text(value)) for name, value in given.items() if value)
 
@@ -93,7 +93,7 @@ def _text(value: object) -> str:
 
 
 def _ask(answer: type[T], template: str, given: Mapping[str, object] = {}, name: str = "") -> Request[T]:
-    return Request(answer, template, name, _query(given))
+    return Request(answer, template, name, query_of(given))
 
 
 def _tell(answer: type[T], method: str, template: str, body: object = None, name: str = "") -> Request[T]:

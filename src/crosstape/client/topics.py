@@ -3,10 +3,11 @@
 from __future__ import annotations
 
 from collections.abc import Callable, Sequence
-from typing import Any, Generic, TypeVar
+from typing import Any, Generic, TypeVar, Unpack
 
 import msgspec
 
+from crosstape.client.endpoints import Filters, query_of
 from crosstape.client.merged import BookState, Events, EventState, Merging, RecordState, Table, TableState
 from crosstape.client.results import Book, Candle, Liquidation, Overview, Row, Status, Trade
 
@@ -14,7 +15,12 @@ T = TypeVar("T")
 
 
 class Topic(msgspec.Struct, Generic[T], frozen=True):
-    """What to subscribe to. n: rows, 0 = the topic's own; hz: 1, 2, 5 or 10 batches a second at most."""
+    """What to subscribe to.
+
+    n      rows, 0 = the topic's own
+    hz     1, 2, 5 or 10 batches a second at most
+    where  filters by name, as REST takes them
+    """
 
     name: str
     merge: Callable[[], Merging]
@@ -22,12 +28,15 @@ class Topic(msgspec.Struct, Generic[T], frozen=True):
     hz: int = 10
     columns: tuple[str, ...] = ()
     encoding: str = "json"
+    where: tuple[tuple[str, str], ...] = ()
 
     def command(self, resume: int) -> Row:
         """As the server takes it."""
         said: Row = {"op": "subscribe", "topic": self.name, "hz": self.hz, "encoding": self.encoding}
         if self.columns:
             said["columns"] = self.columns
+        if self.where:
+            said["where"] = dict(self.where)
         if self.n:
             said["n"] = self.n
         if resume >= 0:
@@ -35,17 +44,17 @@ class Topic(msgspec.Struct, Generic[T], frozen=True):
         return said
 
 
-def _table(name: str, n: int, hz: int, columns: Sequence[str]) -> Topic[Table]:
-    return Topic(name, lambda: TableState(name), n, hz, tuple(columns), "columns")
+def _table(name: str, n: int, hz: int, columns: Sequence[str], where: Filters | None = None) -> Topic[Table]:
+    return Topic(name, lambda: TableState(name), n, hz, tuple(columns), "columns", query_of(where or {}))
 
 
 def _events(name: str, kind: type[T], n: int, hz: int) -> Topic[Events[T]]:
     return Topic(name, lambda: EventState(name, kind), n, hz)
 
 
-def markets(n: int = 0, hz: int = 10, columns: Sequence[str] = ()) -> Topic[Table]:
-    """All markets, or the n of the greatest turnover."""
-    return _table("markets", n, hz, columns)
+def markets(n: int = 0, hz: int = 10, columns: Sequence[str] = (), **where: Unpack[Filters]) -> Topic[Table]:
+    """All markets that pass, or the n of the greatest turnover."""
+    return _table("markets", n, hz, columns, where)
 
 
 def market(id: str, hz: int = 10, columns: Sequence[str] = ()) -> Topic[Table]:
@@ -53,9 +62,11 @@ def market(id: str, hz: int = 10, columns: Sequence[str] = ()) -> Topic[Table]:
     return _table(f"market:{id}", 0, hz, columns)
 
 
-def board(name: str, n: int = 0, hz: int = 10, columns: Sequence[str] = ()) -> Topic[Table]:
-    """A board, best first."""
-    return _table(f"board:{name}", n, hz, columns)
+def board(
+    name: str, n: int = 0, hz: int = 10, columns: Sequence[str] = (), **where: Unpack[Filters]
+) -> Topic[Table]:
+    """A board, best first, among the rows that pass."""
+    return _table(f"board:{name}", n, hz, columns, where)
 
 
 def assets(n: int = 0, hz: int = 10, columns: Sequence[str] = ()) -> Topic[Table]:

@@ -3,12 +3,14 @@
 from __future__ import annotations
 
 import numpy as np
+from numpy.typing import NDArray
 
 from crosstape.model.event import Tally
 from crosstape.state.fields import LAG, STREAMED
 from crosstape.state.hour import COUNTED, HOUR_NS, Hour
 from crosstape.state.source import Source
 from crosstape.state.state import State
+from crosstape.state.table import Table
 
 SECOND_NS = 1_000_000_000
 # A message from the future, or one that even at best comes this late, means that a clock is wrong.
@@ -17,14 +19,14 @@ EARLY_S, LATE_S = -0.25, 3.0
 SKEW_EVERY_S = 10
 
 
-def account(state: State, last: tuple[int, int], ts: int) -> None:
+def account(state: State, shards: Shards, last: tuple[int, int], ts: int) -> None:
     """Once a second: lags, seconds without a stream, clocks; on the hour the tallies of the one that ended.
 
     last   the newest tick the figures were of when this was last done, and when that was
     """
     seen, before = last
     began = ts - ts % HOUR_NS
-    _lags(state, seen * 1e-9)
+    _lags(state, shards, seen * 1e-9)
     for source in state.sources.values():
         lost = source.streams and source.opens and (not source.is_open or source.silent)
         if source.hour.began != began:
@@ -51,20 +53,37 @@ def tally(source: Source) -> Tally:
                  -hour.least_ms, **counts)  # fmt: skip
 
 
-def _lags(state: State, since: float) -> None:
+class Shards:
+    """Which shard each row is on, as numbers; taken anew when the table changes."""
+
+    def __init__(self) -> None:
+        self.version = -1
+        self.names: list[str] = []
+        self.code: NDArray[np.intp] = np.zeros(0, np.intp)
+
+    def of(self, table: Table) -> NDArray[np.intp]:
+        """Number of every row's shard in `names`."""
+        if self.version != table.version or self.code.size != len(table):
+            self.version, self.names = table.version, sorted(set(table.shards))
+            number = {name: n for n, name in enumerate(self.names)}
+            self.code = np.array([number[name] for name in table.shards], np.intp)
+        return self.code
+
+
+def _lags(state: State, shards: Shards, since: float) -> None:
     """Of every row that spoke since the last look one lag, for its shard's main source; and whether the venue's
     clock can be right."""
     n = state.rows
-    rows = np.flatnonzero(state.now[STREAMED, :n] >= since)
-    by_shard: dict[str, list[int]] = {}
-    for row in rows.tolist():
-        by_shard.setdefault(state.table.shards[row], []).append(row)
-    for shard, spoke in by_shard.items():
-        source = state.sources.get(shard)
+    code, spoke = shards.of(state.table), state.now[STREAMED, :n] >= since
+    for number in np.unique(code[spoke]).tolist():
+        source = state.sources.get(shards.names[number])
         if source is None:
             continue
-        lags = state.now[LAG, spoke]
+        rows = np.flatnonzero(spoke & (code == number))
+        lags = state.now[LAG, rows]
         source.hour.add_lags(lags * 1e3)
-        least = float(np.nanmin(lags)) if not np.isnan(lags).all() else 0.0
-        source.skew = max(source.skew - 1, 0) if EARLY_S <= least <= LATE_S else min(source.skew + 1, SKEW_EVERY_S)
-        state.skewed[spoke] = source.skew >= SKEW_EVERY_S // 2
+        least = float(np.fmin.reduce(lags))
+        # An unknown lag says nothing against a clock.
+        wrong = least < EARLY_S or least > LATE_S
+        source.skew = min(source.skew + 1, SKEW_EVERY_S) if wrong else max(source.skew - 1, 0)
+        state.skewed[rows] = source.skew >= SKEW_EVERY_S // 2

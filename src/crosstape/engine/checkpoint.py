@@ -67,6 +67,7 @@ class Rest(msgspec.Struct):
     rings: list[tuple[int, int]]
     holes: dict[int, Hole]
     asked: dict[int, int]
+    mute: dict[int, tuple[int, int]]
     accounted: tuple[int, int]
     shapes: dict[str, dict[str, Shape]]
     events: list[tuple[int, AnyEvent]]
@@ -141,7 +142,7 @@ def _rest(machine: Machine) -> Rest:
         [(b.minute, b.before, b.longer, b.closed) for b in state.bars], state.identity.of,
         (state.leadlag.pairs, state.leadlag.rows, state.leadlag.pos, state.leadlag.lags, state.leadlag.errors),
         [(ring.pos, ring.filled) for ring in state.rings.all],
-        state.holes, machine.trust.liveness.asked, machine.trust.accounted,
+        state.holes, machine.trust.liveness.asked, machine.trust.liveness.mute, machine.trust.accounted,
         {market: canary.shapes for market, canary in machine.trust.canaries.items()},
         state.events, viewer.known.version if viewer.known is not None else -1,
         list(viewer.crossing.by_asset) if viewer.crossing is not None else [],
@@ -176,7 +177,7 @@ def load(machine: Machine, sections: Mapping[str, bytes]) -> None:
 def _load_machine(machine: Machine, rest: Rest) -> None:
     machine.seq, machine.settings = rest.seq, rest.settings
     machine.waiting, trust = rest.waiting, machine.trust
-    trust.accounted, trust.liveness.asked = rest.accounted, rest.asked
+    trust.accounted, trust.liveness.asked, trust.liveness.mute = rest.accounted, rest.asked, rest.mute
     trust.canaries = {market: Canary(shapes) for market, shapes in rest.shapes.items()}
     machine.planner.catalogued, machine.planner.planned_ts = rest.catalogued, rest.planned_ts
     machine.planner.shards.used, machine.planner.shards.count = rest.shards_used, rest.shards_count

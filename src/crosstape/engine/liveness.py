@@ -12,7 +12,7 @@ import numpy as np
 from numpy.typing import NDArray
 
 from crosstape.model.event import Continuity
-from crosstape.state.fields import TOUCHED, TRADED
+from crosstape.state.fields import STREAMED, TOUCHED, TRADED
 from crosstape.state.pulse import ENOUGH, FADE, LEAST_S, MOST_S, MULTIPLE
 from crosstape.state.source import Source
 from crosstape.state.state import State
@@ -29,14 +29,19 @@ MOST_ASKED = 20
 
 
 class Liveness:
-    """asked   row -> when its topics were last taken anew because it was silent"""
+    """asked   row -> when its topics were last taken anew because it was silent
+    mute    row that was subscribed and never spoke -> how often its topics were taken anew, and when last
+    """
 
     def __init__(self) -> None:
         self.asked: dict[int, int] = {}
+        self.mute: dict[int, tuple[int, int]] = {}
 
     def judge(self, state: State, streams: Mapping[str, Stream], ts: int) -> None:
         """Once a second: events for who falls silent and who speaks again, and what to do about it as effects."""
-        self._rows(state, by_market(streams.values()), ts)
+        markets = by_market(streams.values())
+        self._rows(state, markets, ts)
+        self._never_spoke(state, markets, ts)
         for source in state.sources.values():
             if source.streams and source.is_open:
                 _source(state, source, ts)
@@ -64,6 +69,22 @@ class Liveness:
                     self.asked[row] = ts
                     state.effects += _anew(state, markets, row)
         self._overdue(state, quiet.tolist(), ts)
+
+    def _never_spoke(self, state: State, markets: Mapping[str, Sequence[Stream]], ts: int) -> None:
+        """A row that was acknowledged and never served has no pace of its own to be judged by."""
+        n = state.rows
+        opened = state.opened[:n]
+        never = np.isfinite(opened) & ~(state.now[STREAMED, :n] >= opened)
+        for row in [row for row in self.mute if row >= n or not never[row]]:
+            del self.mute[row]
+        due = np.flatnonzero(never & (ts * 1e-9 - opened > MUTE_NS * 1e-9))
+        waited = [(row, *self.mute.get(row, (0, 0))) for row in due.tolist()]
+        late = [(row, times) for row, times, last in waited if ts - last > MUTE_NS << min(times, MOST_DOUBLINGS)]
+        for row, times in late[:MOST_ASKED]:
+            if not times:
+                _say(state, row, "Stale", ts)
+            self.mute[row] = (times + 1, ts)
+            state.effects += _anew(state, markets, row)
 
     def _overdue(self, state: State, quiet: Sequence[bool], ts: int) -> None:
         for row, asked in sorted(self.asked.items()):

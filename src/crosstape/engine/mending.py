@@ -18,7 +18,7 @@ SETTLED_NS = 2 * SECOND_NS
 QUIET_NS = 15 * SECOND_NS
 # A venue's candle is final a little after its minute.
 FINAL_NS = 5 * SECOND_NS
-GIVEN_UP_NS = 180 * SECOND_NS
+GIVEN_UP_NS = 300 * SECOND_NS
 
 
 def begin(state: State, source: Source, stream: Stream | None, ts: int) -> None:
@@ -39,7 +39,8 @@ def begin(state: State, source: Source, stream: Stream | None, ts: int) -> None:
 def go_on(state: State, streams: Mapping[str, Stream], venues: Mapping[str, Venue], ts: int) -> None:
     """Once a second: ask for what is due, give up what nobody answers."""
     past = {stream.market: stream.past for stream in streams.values() if stream.past is not None}
-    for row, hole in sorted(state.holes.items()):
+    # The busiest first: a host's budget may take minutes for all of them.
+    for row, hole in sorted(state.holes.items(), key=lambda item: (state.table.tiers[item[0]], item[0])):
         instrument = state.table.instruments[row]
         ask = past.get(instrument.market) if instrument is not None else None
         over = hole.candles and ts - hole.asked_ts > GIVEN_UP_NS

@@ -5,7 +5,7 @@ from __future__ import annotations
 from collections.abc import Mapping
 
 from crosstape.engine import mending
-from crosstape.engine.accounts import account
+from crosstape.engine.accounts import Shards, account
 from crosstape.engine.liveness import Liveness
 from crosstape.model.event import Drift
 from crosstape.model.frame import Frame
@@ -28,6 +28,7 @@ class Trust:
         self.liveness = Liveness()
         self.canaries: dict[str, Canary] = {}
         self.accounted = (0, 0)
+        self.shards = Shards()
 
     def look(self, state: State, source: Source, frame: Frame) -> None:
         """Hold a message against what its kind looked like before."""
@@ -48,5 +49,5 @@ class Trust:
             return
         self.liveness.judge(state, streams, ts)
         mending.go_on(state, streams, venues, ts)
-        account(state, self.accounted, ts)
+        account(state, self.shards, self.accounted, ts)
         self.accounted = (state.ts, ts)

@@ -100,7 +100,10 @@ class Server:
         if refused is not None:
             return web.Response(status=refused.status, body=refused.body, headers=dict(refused.headers))
         websocket = web.WebSocketResponse(compress=False, timeout=1.0, heartbeat=self.dialect.heartbeat_s or None)
-        await websocket.prepare(request)
+        try:
+            await websocket.prepare(request)
+        except ConnectionError:
+            return web.Response(status=499)  # the client left while it was let in
         connection = self._welcome(seat, request, websocket)
         writer = asyncio.create_task(connection.write())
         try:

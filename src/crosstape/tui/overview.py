@@ -115,7 +115,7 @@ def moving(table: Table) -> Sequence[int]:
 def _mover(table: Table, i: int) -> Spans:
     text, style = shown(float(table.columns["change_24h"][i]), "fraction")
     last, turnover = table.columns["last"][i], table.columns["turnover_usd_24h"][i]
-    return [(f"{table.ids[i]:<26}"[:26], PLAIN), (f"{text:>10}", style), (f"{price(float(last)):>13}", ACCENT),
+    return [(f"{table.ids[i]:<23}"[:23], PLAIN), (f"{text:>10}", style), (f"{price(float(last)):>11}", ACCENT),
             (f"{compact(float(turnover)):>9}", LABEL)]  # fmt: skip
 
 

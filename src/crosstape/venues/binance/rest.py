@@ -253,7 +253,7 @@ def past(instrument: Instrument, since: int, until: int) -> Request:
 
 def _page(path: str, symbol: str, first: int, last: int) -> Request:
     span = (("startTime", str(first)), ("endTime", str(last)), ("limit", str(TRADES)))
-    return Request("trades", path, (("symbol", symbol), *span), 4.0 if "/api/" in path else 20.0, priority=4)
+    return Request("trades", path, (("symbol", symbol), *span), 4.0 if "/api/" in path else 20.0, priority=5)
 
 
 def decode_trades(request: Request, body: bytes) -> Sequence[AnyEvent | Effect]:

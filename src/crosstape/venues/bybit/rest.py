@@ -216,7 +216,7 @@ def past(instrument: Instrument, since: int, until: int) -> Request:
     category = instrument.market.removeprefix("bybit-")
     limit = "60" if category == "spot" else "1000"
     params = (("category", category), ("symbol", instrument.native), ("limit", limit))
-    return Request("trades", "/v5/market/recent-trade", params, priority=4)
+    return Request("trades", "/v5/market/recent-trade", params, priority=5)
 
 
 def decode_trades(request: Request, body: bytes) -> Sequence[AnyEvent | Effect]:

@@ -218,7 +218,7 @@ def _seconds(interval: str) -> int:
 def past(instrument: Instrument, since: int, until: int) -> Request:
     """The newest trades; they cannot be asked for by time."""
     body = msgspec.json.encode({"type": "recentTrades", "coin": instrument.native}).decode()
-    return Request("trades", "/info", body=body, weight=45.0, priority=4)
+    return Request("trades", "/info", body=body, weight=45.0, priority=5)
 
 
 def decode_trades(request: Request, body: bytes) -> Sequence[AnyEvent | Effect]:
