@@ -28,7 +28,7 @@ from crosstape.state.state import FLAGS, State
 from crosstape.wire.drift import Canary, Shape
 from crosstape.wire.venue import BookRule, Decoder
 
-VERSION = 8
+VERSION = 9
 # Rows whose newest trades are one section.
 SEEN_ROWS = 500
 PART_BYTES = 4 << 20
