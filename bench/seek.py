@@ -20,7 +20,7 @@ TITLE = (
     " of all markets with another time that a client holds, counted from the request; CPU: the server till then."
     " Medians of five jumps back behind the newest checkpoint; client and server share the machine."
 )
-SIZES = (500, 2_400)
+SIZES = (500, 1_800)
 TIMES, SECONDS, AHEAD_MS, FAR_MS = 4, 12.0, 10_000, 12_000
 JUMPS = 5
 
