@@ -10,6 +10,7 @@ import argparse
 import asyncio
 import contextlib
 import math
+import os
 import sys
 import tempfile
 import time
@@ -145,11 +146,14 @@ def figures(plan: Plan, watch: Watch) -> list[Figure]:
     how = f"{hours[-1]:.1f} h at ×{plan.scale:g}, a tick every {plan.tick_ns / 1e6:,.0f} ms"
     grown = f"{megabytes[warm][0]:.0f} MB at {hours[warm][0]:.1f} h, {megabytes[-1]:.0f} MB at the end"
     missing, known = missing_trades(watch)
+    load, waited = os.getloadavg()[2], float(watch.live.intake.deepest)
     return [
         plain("simulated", float(hours[-1]), "h", how, 1),
         at_most("memory slope after warm-up", slope, 1.0, "MB/h", grown),
         plain("frames", float(watch.live.machine.seq), "", f"{watch.trades:,} trades, {watch.views:,} views", 0),
         none("frames that are on no tape", recorder.lost, recorder.failed),
+        plain("load of the machine", load, "", f"on {os.cpu_count()} cores; a starved process falls behind", 1),
+        plain("the most arrivals that waited", waited, "", "", 0),
         plain("gaps found", float(watch.said["Gap"]), "", f"{watch.said['Resumed']:,} books came back", 0),
         plain("connections that came up", float(watch.said["Opened"]), "", "", 0),
         plain("messages that could not be read", float(watch.errors), "", "cut in half on purpose", 0),
