@@ -109,6 +109,7 @@ def test_keyboard_only(opened: Opened) -> None:
     page.keyboard.press("f")
     page.goto("/boards", wait_until="commit")
     expect(page.locator("[data-row]").nth(5)).to_be_visible()
+    expect(page.get_by_label("Boards").get_by_role("link", name="Gainers, 5 min")).to_be_visible()
     page.keyboard.press("3")
     expect(page.get_by_label("Boards").get_by_role("link", name="Gainers, 5 min")).to_have_attribute(
         "aria-current", "page"
