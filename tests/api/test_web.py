@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import json
 from pathlib import Path
 from typing import Any
 
@@ -23,6 +24,10 @@ def folder(tmp_path: Path) -> Path:
     for name, body in (("a-1.js", CODE), ("a-1.js.br", b"brotli"), ("a-1.js.gz", b"gzip")):
         (tmp_path / "_" / name).write_bytes(body)
     (tmp_path / ".digest").write_text("secret")
+    shared = {"file": "_/a-1.js"}
+    page = {"file": "_/Boards-1.js", "css": ["_/Boards-1.css"], "imports": ["index.html", "_parts.js"]}
+    manifest = {"index.html": shared, "src/pages/Boards.svelte": page, "_parts.js": {"file": "_/parts-1.js"}}
+    (tmp_path / "manifest.json").write_text(json.dumps(manifest))
     return tmp_path
 
 
@@ -40,6 +45,10 @@ async def test_every_route_of_the_dashboard_is_its_page(hub: Hub, parts: tuple[A
             assert answer.headers["content-type"].startswith("text/html")
             assert answer.headers["cache-control"] == "no-cache"
             assert answer.headers["content-security-policy"].startswith("default-src 'self'")
+        wanted = "</_/Boards-1.js>; rel=modulepreload, </_/Boards-1.css>; rel=preload; as=style, "
+        wanted += "</_/parts-1.js>; rel=modulepreload"
+        assert (await web.get("/boards/x")).headers["link"] == wanted
+        assert "link" not in (await web.get("/time")).headers
         head = await web.head("/boards")
         assert (head.status_code, head.content, head.headers["content-length"]) == (200, b"", str(len(PAGE)))
 

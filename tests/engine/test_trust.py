@@ -198,6 +198,22 @@ def test_two_cuts_close_together_count_nothing_twice() -> None:
     assert bench.column("turnover_1m") == pytest.approx(10.0 * 64)
 
 
+def test_what_rest_said_first_is_not_counted_again_when_it_is_streamed() -> None:
+    bench = started("BTCUSDT")
+    bench.trades("BTCUSDT", ("a", 10.0, 1.0))
+    bench.tick(1.0)
+    cut_and_back(bench, 1.0)
+    bench.tick(16.0)
+    assert [e.source for e in bench.effects if isinstance(e, Fetch)][-1:] == ["bybit-linear/trades"]
+    bench.answer_trades("BTCUSDT", [("b", 10.0, 1.0, bench.ts - SECOND)])
+    for n in range(40):
+        bench.trades("BTCUSDT", (f"c{n}", 10.0, 1.0), conn=2)
+        bench.tick(0.1)
+    bench.trades("BTCUSDT", ("b", 10.0, 1.0), conn=2, late_s=5.0)
+    bench.tick(1.0)
+    assert bench.column("turnover_1m") == pytest.approx(420.0)
+
+
 def test_an_answer_that_does_not_reach_back_says_so() -> None:
     bench = started("BTCUSDT")
     bench.trades("BTCUSDT", ("a", 10.0, 1.0))

@@ -154,5 +154,7 @@ async def _send_file(send: Send, file: File, headers: Mapping[bytes, bytes], hea
     told += [(b"cache-control", file.cache), (b"vary", b"accept-encoding")]
     if encoding:
         told.append((b"content-encoding", encoding))
+    if file.links:
+        told.append((b"link", file.links))
     await send({"type": "http.response.start", "status": 200, "headers": told})
     await send({"type": "http.response.body", "body": b"" if head_only else body})

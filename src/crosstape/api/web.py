@@ -8,7 +8,12 @@ from pathlib import Path
 import msgspec
 
 BUILT = Path(__file__).parent.parent / "_web"
-PAGES = frozenset({"", "overview", "boards", "m", "assets", "liquidations", "system", "settings", "time"})
+# The first word of an address, and the source of the page behind it.
+SOURCES = {
+    "": "Overview", "overview": "Overview", "boards": "Boards", "m": "Market", "assets": "Assets", "time": "Time",
+    "liquidations": "Liquidations", "system": "System", "settings": "Settings",
+}  # fmt: skip
+PAGES = frozenset(SOURCES)
 KINDS = {
     ".html": b"text/html; charset=utf-8", ".js": b"text/javascript; charset=utf-8", ".svg": b"image/svg+xml",
     ".css": b"text/css; charset=utf-8", ".woff2": b"font/woff2",
@@ -19,12 +24,13 @@ EACH_TIME = b"no-cache"
 
 
 class File(msgspec.Struct, frozen=True):
-    """One file; `forms` = its compressed bytes by encoding, the best first."""
+    """One file; `forms` = its compressed bytes by encoding, the best first; `links` = what it needs, a header."""
 
     body: bytes
     kind: bytes
     cache: bytes
     forms: tuple[tuple[bytes, bytes], ...]
+    links: bytes = b""
 
     def form(self, accepted: bytes) -> tuple[bytes, bytes]:
         """Encoding ("" = none) and bytes, for an Accept-Encoding."""
@@ -44,6 +50,10 @@ class Web:
 
     def __init__(self, folder: Path = BUILT) -> None:
         self._files: Mapping[str, File] = _read(folder) if (folder / "index.html").is_file() else {}
+        index = self._files.get("/index.html")
+        self._pages = {} if index is None else {
+            page: msgspec.structs.replace(index, links=links) for page, links in _links(folder).items()
+        }  # fmt: skip
 
     @property
     def built(self) -> bool:
@@ -53,9 +63,30 @@ class Web:
     def at(self, path: str) -> File | None:
         """The file of a path; the dashboard's own page for its routes; None for what it knows nothing of."""
         found = self._files.get(path)
-        if found is None and path.split("/", 2)[1] in PAGES:
-            return self._files.get("/index.html")
+        return self._pages.get(path.split("/", 2)[1]) if found is None else found
+
+
+def _links(folder: Path) -> dict[str, bytes]:
+    """What each page loads beside the index, so that a browser can fetch it at once; from Vite's manifest."""
+    path = folder / "manifest.json"
+    manifest = msgspec.json.decode(path.read_bytes()) if path.is_file() else {}
+
+    def needs(key: str) -> dict[str, None]:
+        entry = manifest.get(key, {})
+        found = dict.fromkeys([*([entry["file"]] if "file" in entry else []), *entry.get("css", ())])
+        for other in entry.get("imports", ()):
+            found |= needs(other)
         return found
+
+    have = needs("index.html")
+    kinds = {".js": "modulepreload", ".css": "preload; as=style"}
+    return {
+        page: ", ".join(
+            f"</{file}>; rel={kinds[Path(file).suffix]}"
+            for file in needs(f"src/pages/{source}.svelte") if file not in have and Path(file).suffix in kinds
+        ).encode()
+        for page, source in SOURCES.items()
+    }  # fmt: skip
 
 
 def _read(folder: Path) -> dict[str, File]:

@@ -55,7 +55,7 @@ class Player:
         deck = self.deck
         if not self._reel.reaches(target):
             await self._reel.begin(target)
-            first = await self._reel.next_view()
+            first = self._reel.still() or await self._reel.next_view()
             self._hub.rewind(self._reel.minutes.of)
             if first is not None:
                 self._hub.publish(first)

@@ -22,8 +22,6 @@ from crosstape.venues import VENUES
 
 SLICE_S = 0.004
 EVERY = 64
-# A view follows a checkpoint within this much tape time.
-FIRST_VIEW_NS = 200_000_000
 # Folding so much tape keeps what charts show; farther away a checkpoint is sooner there.
 NEAR_NS = 60_000_000_000
 FOREVER = 1 << 62
@@ -47,16 +45,23 @@ class Reel:
         """Whether going on from here is the way to `ts`."""
         if not self.ts or ts < self.ts:
             return False
-        return ts - self.ts <= NEAR_NS or not any(
-            self.ts < m.ts <= ts - FIRST_VIEW_NS for m in marks(self._folder)
-        )
+        return ts - self.ts <= NEAR_NS or not any(self.ts < mark.ts <= ts for mark in marks(self._folder))
 
     async def begin(self, ts: int) -> None:
-        """Be at the newest checkpoint whose first view is not after `ts`, or at the tape's beginning."""
+        """Be at the newest checkpoint that is not after `ts`, or at the tape's beginning."""
         machine, seq = await asyncio.to_thread(_restored, self._folder, self._first_seq, ts)
         self._machine, self._frames, self._ahead = machine, play(self._folder, start_seq=seq), None
         self.minutes = Minutes(machine.state)
         self.ts, self.ended = 0, False
+
+    def still(self) -> View | None:
+        """The view of the checkpoint it began at, without folding anything; None at the tape's beginning."""
+        machine = self._machine
+        machine.viewer.interest = self._interest()
+        view = machine.viewer.still(machine.state, machine.settings.mode, machine.seq)
+        if view is not None:
+            self.ts = view.ts
+        return view
 
     async def next_view(self, limit: int = FOREVER) -> View | None:
         """The next view, None where it would be later than `limit` or the tape ends."""
@@ -113,7 +118,7 @@ def beginning(summary: Summary) -> int:
 def _restored(folder: Path, first_seq: int, ts: int) -> tuple[Machine, int]:
     """A machine at the newest good checkpoint for `ts`, and the next frame's seq."""
     usable = [mark for mark in marks(folder) if mark.seq >= first_seq]
-    fit = [mark for mark in usable if mark.ts + FIRST_VIEW_NS <= ts]
+    fit = [mark for mark in usable if mark.ts <= ts]
     if not fit and first_seq > 0:
         fit = usable[:1]
     reason = TapeError("the tape's beginning is gone and it holds no checkpoint to start from", str(folder), 0)

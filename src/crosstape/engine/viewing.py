@@ -16,7 +16,7 @@ from crosstape.engine.digest import Digest
 from crosstape.engine.settings import EngineSettings
 from crosstape.engine.view import Assets, BookCopy, Rows, SourceState, View
 from crosstape.metrics.column import Cadence, Column
-from crosstape.model.event import Tally
+from crosstape.model.event import AnyEvent, Tally
 from crosstape.model.frame import Frame
 from crosstape.model.quality import Quality
 from crosstape.state import tick
@@ -155,15 +155,38 @@ class Viewer:
                 self.rankings[board.name] = ranking
                 self.digest.add(ranking.rows)
 
+    def still(self, state: State, mode: str, seq: int) -> View | None:
+        """The newest view once more, from the state: for who begins at a checkpoint. None before the first view.
+
+        Nothing is counted or digested; events are not known.
+        """
+        known = self.known
+        if known is None or not self.values:
+            return None
+        quality = _quality(state, known, At(state, state.ts, known), mode)
+        return self._made(state, mode, seq, state.ts, quality, (), self.digest.value.hex())
+
     def _publish(self, state: State, mode: str, frame: Frame, quality: NDArray[np.uint32]) -> View:
         events, state.events = tuple(state.events), []
         self.digest.add(quality)
         self.digest.add_events(events)
         self.number += 1
+        return self._made(state, mode, frame.seq, frame.ts_recv, quality, events, self.digest.close())
+
+    def _made(
+        self,
+        state: State,
+        mode: str,
+        seq: int,
+        ts: int,
+        quality: NDArray[np.uint32],
+        events: tuple[tuple[int, AnyEvent], ...],
+        digest: str,
+    ) -> View:
         return View(
             number=self.number,
-            seq=frame.seq,
-            ts=frame.ts_recv,
+            seq=seq,
+            ts=ts,
             mode=mode,
             rows=self.rows,
             columns=dict(self.values),
@@ -175,7 +198,7 @@ class Viewer:
             sources=tuple(_source_states(state)),
             usd=_frozen(self.known.usd) if self.known is not None else np.zeros(0),
             late_trades=state.late_trades,
-            digest=self.digest.close(),
+            digest=digest,
             hours=self.hours,
         )
 

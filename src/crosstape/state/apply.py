@@ -28,7 +28,7 @@ from crosstape.model.event import (
 )
 from crosstape.model.instrument import Fold
 from crosstape.state.apply_book import delta, lost, set_top, snapshot
-from crosstape.state.apply_trade import mend, trade
+from crosstape.state.apply_trade import made_up, mend, trade
 from crosstape.state.fields import (
     ASK,
     ASK_SIZE,
@@ -85,7 +85,7 @@ def apply(state: State, source: Source, events: Any, ts: int) -> list[int]:
             # Written out, because a call would cost more than all it does.
             seen, trade_id = state.seen[row], event.id
             young = seen.young
-            if trade_id in young or trade_id in seen.old:
+            if trade_id in young or trade_id in seen.old or (state.holes and made_up(state, row, trade_id)):
                 source.duplicates += 1
                 continue
             if trade_id:

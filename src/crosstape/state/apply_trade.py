@@ -76,6 +76,12 @@ def _reach(state: State, row: int, hole: Hole, event: Trade) -> None:
             del state.holes[row]
 
 
+def made_up(state: State, row: int, trade_id: str) -> bool:
+    """REST was ahead of the stream: the trade has been counted."""
+    hole = state.holes.get(row)
+    return hole is not None and trade_id in hole.known
+
+
 def mend(state: State, row: int, event: Trade, ts: int) -> None:
     """A trade over REST: if it fell into the row's hole it is put where it belongs in the past, else left."""
     hole = state.holes.get(row)

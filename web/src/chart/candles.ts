@@ -16,7 +16,7 @@ export function merge(into: Candle | undefined, more: Candle, start: number): Ca
     close: more.close,
     volume: into.volume + more.volume,
     turnover: into.turnover + more.turnover,
-    trades: into.trades + more.trades,
+    trades: into.trades === null || more.trades === null ? null : into.trades + more.trades,
     taker_buy_volume: into.taker_buy_volume === null || more.taker_buy_volume === null ? null : into.taker_buy_volume + more.taker_buy_volume,
   };
 }

@@ -12,6 +12,9 @@ const KEY = Symbol("desk");
 const KEPT_KEY = "crosstape.key";
 export const STALE_MS = 2_500;
 const BEHIND_MS = 5_000;
+const LATEST_MS = 1_200;
+/** An answer, names, a frame. */
+const ROWS_CAME = 3;
 
 /** Counts repaints: many changes, one bump a frame. */
 export class Pulse {
@@ -60,24 +63,43 @@ export class Desk {
     this.timer = setInterval(() => this.age(), 500);
     this.look();
     this.socket.start();
-    void this.learn();
-    if (!base) void prefs.load(this.rest);
+    void this.greet();
+    this.later();
+  }
+
+  /** Live or made up, at once: a banner depends on it. */
+  private async greet(): Promise<void> {
+    try {
+      const health = await this.rest.get<{ version: string; mode: string; timestamp: number }>("/health");
+      this.offset = health.timestamp * 1_000 - Date.now();
+      this.mode = health.mode;
+      this.version = health.version;
+    } catch {
+      if (this.state !== "closed") setTimeout(() => void this.greet(), 2_000);
+    }
+  }
+
+  /** Words after figures: what explains them is asked for when the first rows are there, or none are due. */
+  private later(): void {
+    const latest = performance.now() + LATEST_MS;
+    const timer = setInterval(() => {
+      if (this.socket.messages < ROWS_CAME && performance.now() < latest && this.state !== "closed") return;
+      clearInterval(timer);
+      void this.learn();
+      if (!this.base) void this.prefs.load(this.rest);
+    }, 30);
   }
 
   /** Columns and boards, again while they cannot be had. */
   async learn(): Promise<void> {
     try {
-      const [columns, boards, health] = await Promise.all([
+      const [columns, boards] = await Promise.all([
         this.rest.get<{ rows: Column[] }>("/api/v1/columns"),
         this.rest.get<{ rows: Board[]; mode: string }>("/api/v1/boards"),
-        this.rest.get<{ version: string; mode: string; timestamp: number }>("/health"),
       ]);
-      this.offset = health.timestamp * 1_000 - Date.now();
       for (const column of columns.rows) this.byName.set(column.name, column);
       this.columns = columns.rows;
       this.boards = boards.rows;
-      this.mode = health.mode;
-      this.version = health.version;
     } catch {
       if (!this.needsKey) setTimeout(() => this.state !== "closed" && void this.learn(), 2_000);
     }

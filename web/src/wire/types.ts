@@ -74,8 +74,8 @@ export interface Candle {
   close: number;
   volume: number;
   turnover: number;
-  trades: number;
-  /** null: the venue's own candles may not say who took. */
+  /** null: the venue's own candles may not say how many, or who took. */
+  trades: Num;
   taker_buy_volume: Num;
   quality?: string[];
 }
