@@ -28,7 +28,7 @@ from crosstape.app.known import addressed, all_venues, narrowed
 from crosstape.app.running import Live
 from crosstape.config import Config, TapeSettings
 from crosstape.engine.settings import EngineSettings, Universe
-from crosstape.feeds.clock import ScaledClock, beat
+from crosstape.feeds.clock import ScaledClock
 from crosstape.feeds.settings import FeedSettings
 
 TITLE = (
@@ -114,24 +114,23 @@ async def soak(plan: Plan, folder: Path) -> Watch:
         watch = Watch(live)
         live.open(ENGINE, watch.see)
         pump = live.pump(watch.see, frozenset)
-        async with asyncio.TaskGroup() as group:
-            duties = [live.feeds.run(), beat(clock, live.intake, plan.tick_ns), pump.run(), watch.sample()]
-            tasks = [group.create_task(duty) for duty in duties]
-            await asyncio.sleep(min(20.0, plan.hours * 3600 / plan.scale / 10))
-            await put(urls, plan.faults)
-            begun, hour = clock.now(), 0
-            while (gone := (clock.now() - begun) / HOUR_NS) < plan.hours:
-                if gone >= hour and plan.hours >= 1:
-                    hour += 1
-                    print(
-                        f"  {gone:5.1f} h  {watch.samples[-1][1] / 1e6:6.1f} MB  {watch.trades:,} trades",
-                        flush=True,
-                    )
-                await asyncio.sleep(1.0)
-            for task in tasks:
-                task.cancel()
-        assert live.recorder is not None
-        await asyncio.to_thread(live.recorder.close)
+        work = asyncio.create_task(live.run(pump, plan.tick_ns))
+        sampling = asyncio.create_task(watch.sample())
+        await asyncio.sleep(min(20.0, plan.hours * 3600 / plan.scale / 10))
+        await put(urls, plan.faults)
+        begun, hour = clock.now(), 0
+        while not work.done() and (gone := (clock.now() - begun) / HOUR_NS) < plan.hours:
+            if gone >= hour and plan.hours >= 1:
+                hour += 1
+                print(
+                    f"  {gone:5.1f} h  {watch.samples[-1][1] / 1e6:6.1f} MB  {watch.trades:,} trades", flush=True
+                )
+            await asyncio.sleep(1.0)
+        for task in (work, sampling):
+            task.cancel()
+        await asyncio.wait((work, sampling))
+        if not work.cancelled():
+            work.result()
     return watch
 
 

@@ -30,6 +30,8 @@ async def test_instruments_come_and_go(tmp_path: Path) -> None:
             "the venues list them",
             lambda: all(FORM[v].format("NEWCOIN") in run.server(v).lab.symbols() for v in VENUES),
         )
+        servers = [run.server(v) for v in VENUES]
+        await run.until("their REST knows", lambda: all(s.stream.listings == s.world.listings for s in servers))
         ask_catalogues(run)
         await run.until("the new ones have rows", lambda: all(name in run.rows() for name in fresh.values()))
         await run.until("the old ones are gone", lambda: not any(alive(run, name) for name in gone.values()))

@@ -32,6 +32,8 @@ from crosstape.tape.reader import next_seq
 from crosstape.tape.writer import TapeWriter
 from crosstape.wire.venue import Venue
 
+TICK_NS = 100_000_000
+
 
 class Checkpoints:
     """Starts a segment with a checkpoint whenever one is due; between sections the loop goes on."""
@@ -110,12 +112,13 @@ class Live:
         outlets = Outlets(self.feeds.perform, publish, interest, self.recorder, saver)
         return Pump(self.intake, self.machine, outlets, self.clock)
 
-    async def run(self, pump: Pump) -> None:
-        """Feeds, clock and loop until cancelled; the tape is closed whole."""
+    async def run(self, pump: Pump, tick_ns: int = TICK_NS) -> None:
+        """Feeds, clock and loop until cancelled; the tape is closed whole. Ticks may be further apart where nobody
+        looks: they cost the same however much has happened."""
         try:
             async with asyncio.TaskGroup() as group:
                 group.create_task(self.feeds.run())
-                group.create_task(beat(self.clock, self.intake))
+                group.create_task(beat(self.clock, self.intake, tick_ns))
                 group.create_task(pump.run())
         finally:
             if self.recorder is not None:
