@@ -45,7 +45,7 @@ async def test_every_route_of_the_dashboard_is_its_page(hub: Hub, parts: tuple[A
             assert answer.headers["content-type"].startswith("text/html")
             assert answer.headers["cache-control"] == "no-cache"
             assert answer.headers["content-security-policy"].startswith("default-src 'self'")
-        wanted = "</_/Boards-1.js>; rel=modulepreload, </_/Boards-1.css>; rel=preload; as=style, "
+        wanted = "</_/Boards-1.js>; rel=modulepreload, </_/Boards-1.css>; rel=preload; as=style; crossorigin, "
         wanted += "</_/parts-1.js>; rel=modulepreload"
         assert (await web.get("/boards/x")).headers["link"] == wanted
         assert "link" not in (await web.get("/time")).headers

@@ -79,7 +79,7 @@ def _links(folder: Path) -> dict[str, bytes]:
         return found
 
     have = needs("index.html")
-    kinds = {".js": "modulepreload", ".css": "preload; as=style"}
+    kinds = {".js": "modulepreload", ".css": "preload; as=style; crossorigin"}
     return {
         page: ", ".join(
             f"</{file}>; rel={kinds[Path(file).suffix]}"
