@@ -29,6 +29,9 @@ async def test_a_thousand_reconnects_leave_no_trace(tmp_path: Path) -> None:
             server.opens = server.requests = Window(Quota(1_000_000, 1.0))
         process, held = psutil.Process(), run.held()
         await cut(run, 200)
+        # Counted while every connection is up, as at the end.
+        await run.until("all is subscribed to again", lambda: run.held() == held)
+        await run.until("every book is in sync again", run.synced)
         gc.collect()
         tasks, open_files, memory = len(asyncio.all_tasks()), process.num_fds(), process.memory_info().rss
         await cut(run, RECONNECTS)
