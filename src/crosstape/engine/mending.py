@@ -18,6 +18,7 @@ SETTLED_NS = 2 * SECOND_NS
 QUIET_NS = 15 * SECOND_NS
 # A venue's candle is final a little after its minute.
 FINAL_NS = 5 * SECOND_NS
+LOST_NS = 120 * SECOND_NS
 GIVEN_UP_NS = 300 * SECOND_NS
 
 
@@ -33,6 +34,7 @@ def begin(state: State, source: Source, stream: Stream | None, ts: int) -> None:
             if before is not None and not before.answered:
                 hole.since, hole.closed = before.since, before.closed
                 hole.known |= before.known
+                hole.pending_ts = before.pending_ts
             state.holes[row] = hole
 
 
@@ -46,8 +48,8 @@ def go_on(state: State, streams: Mapping[str, Stream], venues: Mapping[str, Venu
         over = hole.candles and ts - hole.asked_ts > GIVEN_UP_NS
         if instrument is None or ask is None or over or state.table.gone_ts[row]:
             del state.holes[row]
-        elif not hole.asked_ts and ts - hole.opened > (SETTLED_NS if hole.until else QUIET_NS):
-            hole.asked_ts = ts
+        elif not hole.asked_ts and _may_ask(hole, ts):
+            hole.asked_ts = hole.pending_ts = ts
             request = ask(instrument, hole.since, hole.until or ts)
             state.effects.append(Fetch(f"{instrument.market}/trades", request))
         elif hole.asked_ts and not hole.candles and ts > _end_of_minute(hole.opened) + FINAL_NS:
@@ -55,6 +57,12 @@ def go_on(state: State, streams: Mapping[str, Stream], venues: Mapping[str, Venu
             since = hole.closed - hole.closed % MINUTE_NS
             for request in venues[instrument.venue].backfill(instrument, since, _end_of_minute(hole.opened)):
                 state.effects.append(Fetch(f"{instrument.market}/klines", request))
+
+
+def _may_ask(hole: Hole, ts: int) -> bool:
+    """One request a row at a time: after many cuts a host's budget would be spent on the same trades."""
+    settled = ts - hole.opened > (SETTLED_NS if hole.until else QUIET_NS)
+    return settled and (not hole.pending_ts or ts - hole.pending_ts > LOST_NS)
 
 
 def _end_of_minute(ts: int) -> int:
@@ -76,6 +84,7 @@ def answered(state: State, market: str, events: Decoded, ts: int) -> None:
             continue
         # An answer to what was asked before the last cut does not reach to its end.
         hole.answered = hole.answered or bool(hole.asked_ts)
+        hole.pending_ts = 0
         if not hole.found:
             continue
         source = state.sources.get(state.table.shards[row])

@@ -11,6 +11,7 @@ class Hole:
     closed, opened   our time at which the stream went and came back
     known     ids of the trades before it, of those streamed since, and of those that were made up for
     asked_ts  when its trades were asked for, 0 = not yet; found: how many came
+    pending_ts  when a request of the row was made that nobody has answered yet, 0 = none
     answered  whether its trades have come; candles: whether its minutes were asked for as well
     """
 
@@ -20,6 +21,7 @@ class Hole:
     until: int = 0
     known: set[str] = field(default_factory=set)
     asked_ts: int = 0
+    pending_ts: int = 0
     found: int = 0
     answered: bool = False
     candles: bool = False
