@@ -25,6 +25,7 @@ from crosstape.sim.server import SimSettings, Simulation, serve
 from crosstape.sim.venue import Server
 from crosstape.tape.inspection import verify
 from crosstape.tape.reader import play
+from crosstape.venues.okx.names import pair_of
 from crosstape.wire.venue import Venue
 
 BOUND_S = 180.0
@@ -154,12 +155,9 @@ class Run:
             ) from None
 
     def subscribed(self) -> bool:
-        """Whether everything that is wanted is subscribed to. Instruments of OKX share the topics of their index,
-        so those are counted by the mark prices beside them."""
-        wanted = sum(health.topics for health in self.live.feeds.health())
-        held = [topic for topics in self.held().values() for topic in topics]
-        shared = sum(" index-tickers:" in topic for topic in held) - sum(" mark-price:" in topic for topic in held)
-        return wanted > 0 and wanted == len(held) - shared
+        """Whether everything that is wanted is subscribed to. Instruments of OKX share the topic of their index."""
+        wanted = sum(len(set(map(shared, s._wanted.topics()))) for s in self.live.feeds._sockets.values())
+        return wanted > 0 and wanted == sum(map(len, self.held().values()))
 
     def held(self) -> dict[str, frozenset[str]]:
         """Every topic that is subscribed to, by venue."""
@@ -167,6 +165,12 @@ class Run:
             name: frozenset(f"{c.category} {t}" for c in server.connections.values() for t in c.held)
             for name, server in self.simulation.venues.items()
         }
+
+
+def shared(topic: str) -> str:
+    """The topic as the venue knows it."""
+    channel, _, what = topic.partition(":")
+    return f"{channel}:{pair_of(what)}" if channel == "index-tickers" else topic
 
 
 @asynccontextmanager
