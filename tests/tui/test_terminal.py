@@ -62,6 +62,24 @@ class Terminal:
         except TimeoutError:
             raise AssertionError(f"did not come about; in the terminal:\n{self.text}") from None
 
+    @property
+    def dead(self) -> bool:
+        """Whether the program has ended."""
+        return self.tmux("display-message", "-p", "#{pane_dead}").strip() == "1"
+
+    async def ends(self, key: str) -> None:
+        """Presses the key until the program has ended."""
+        pressed = -1e9
+
+        def over() -> bool:
+            nonlocal pressed
+            if not self.dead and time.monotonic() - pressed > 5.0:
+                pressed = time.monotonic()
+                self.press(key)
+            return self.dead
+
+        await self.until(over)
+
     async def reads(self, *words: str) -> None:
         await self.until(lambda: all(word in (text := self.text) for word in words) and bool(text))
 
@@ -105,8 +123,7 @@ async def test_the_dashboard(terminal: Terminal, stage: Stage) -> None:
     await terminal.gets(("g", "o"), "Overview", "breadth")
     await terminal.gets(("g", "b"), "│ Boards", BTC)
     await terminal.gets(("Enter",), "│ Market", "spread")
-    terminal.press("q")
-    await terminal.until(lambda: "Pane is dead" in terminal.text)
+    await terminal.ends("q")
 
 
 @needs_tmux
@@ -137,7 +154,7 @@ async def test_a_board_watched(terminal: Terminal) -> None:
     async with staged(ApiSettings(port=port), ticks=25):
         await terminal.until(lambda: "reconnecting" not in terminal.text and BTC in terminal.text)
     terminal.press("C-c")
-    await terminal.until(lambda: "Pane is dead" in terminal.text)
+    await terminal.until(lambda: terminal.dead)
 
 
 def watched(url: str, *arguments: str) -> subprocess.Popen[str]:
