@@ -61,3 +61,8 @@ def test_nothing_is_asked_of_another_host() -> None:
                     "https://www.tradingview.com/", ""
                 )
                 assert word not in rest, path.relative_to(ROOT)
+
+
+def test_the_lock_names_no_address() -> None:
+    """npm writes where packages take donations; that is cut out, so that any address at all is a mistake."""
+    assert "://" not in (WEB / "package-lock.json").read_text()
