@@ -10,7 +10,7 @@ import msgspec
 import pytest
 
 from crosstape.api import Hub
-from crosstape.api.ports import HourOfSource
+from crosstape.model.completeness import Completeness
 from crosstape.model.event import Drift
 from crosstape.model.quality import Quality
 from support.served import Notebook
@@ -20,17 +20,17 @@ V1 = "/api/v1"
 
 
 @pytest.fixture
-def kept(hub: Hub, notebook: Notebook) -> list[HourOfSource]:
+def kept(hub: Hub, notebook: Notebook) -> list[Completeness]:
     assert hub.view is not None
     began = hub.view.ts - hub.view.ts % HOUR
     notebook.hours = [
-        HourOfSource("bybit-linear/0", began - n * HOUR, frames=100 * n, seconds_lost=36.0, lag_p50_ms=4.0)
+        Completeness("bybit-linear/0", began - n * HOUR, frames=100 * n, seconds_lost=36.0, lag_p50_ms=4.0)
         for n in (1, 2, 30)
-    ] + [HourOfSource("okx-swap/0", began - HOUR)]
+    ] + [Completeness("okx-swap/0", began - HOUR)]
     return notebook.hours
 
 
-async def test_hours_of_the_ledger_and_the_running_one(client: httpx.AsyncClient, hub: Hub, kept: list[HourOfSource]) -> None:  # fmt: skip
+async def test_hours_of_the_ledger_and_the_running_one(client: httpx.AsyncClient, hub: Hub, kept: list[Completeness]) -> None:  # fmt: skip
     answer = (await client.get(f"{V1}/quality?hours=24&source=bybit-linear/0")).json()
     rows = answer["rows"]
     assert [row["running"] for row in rows] == [False, False, True]
@@ -48,7 +48,7 @@ async def test_hours_of_the_ledger_and_the_running_one(client: httpx.AsyncClient
     assert [row["source"] for row in one] == ["okx-swap/0"]
 
 
-async def test_as_csv(client: httpx.AsyncClient, kept: list[HourOfSource]) -> None:
+async def test_as_csv(client: httpx.AsyncClient, kept: list[Completeness]) -> None:
     text = (await client.get(f"{V1}/quality?format=csv")).text
     rows = list(csv.DictReader(io.StringIO(text)))
     assert {"source", "hour_ms", "gaps", "seconds_lost", "complete"} <= set(rows[0])

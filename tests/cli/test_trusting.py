@@ -8,7 +8,7 @@ import subprocess
 import sys
 
 from crosstape.api import ApiSettings
-from crosstape.api.ports import HourOfSource
+from crosstape.model.completeness import Completeness
 from support.served import Notebook, staged
 
 HOUR = 3_600_000_000_000
@@ -19,7 +19,7 @@ async def asked(notebook: Notebook, *arguments: str) -> subprocess.CompletedProc
     async with staged(ApiSettings(port=0), notebook) as stage:
         view = await stage.tick()
         began = view.ts - view.ts % HOUR
-        notebook.hours = [HourOfSource("bybit-linear/0", began - HOUR, frames=5, gaps=2, seconds_lost=36.0)]
+        notebook.hours = [Completeness("bybit-linear/0", began - HOUR, frames=5, gaps=2, seconds_lost=36.0)]
         command = [sys.executable, "-m", "crosstape", *arguments, "--url", f"http://127.0.0.1:{stage.port}"]
         return await asyncio.to_thread(
             subprocess.run, command, capture_output=True, text=True, env=env, timeout=60, check=False

@@ -12,9 +12,9 @@ from pathlib import Path
 import msgspec
 import pytest
 
+from crosstape.model.completeness import Completeness
 from crosstape.model.errors import ConfigError, StoreError
 from crosstape.store.ledger import Ledger
-from crosstape.store.records import Completeness
 
 HOUR = 3_600_000_000_000
 Open = Callable[..., Ledger]

@@ -15,18 +15,18 @@ from pathlib import Path
 import pytest
 from sqlalchemy import text
 
+from crosstape.model.completeness import Completeness
 from crosstape.model.errors import StoreError
 from crosstape.store import database as module
 from crosstape.store.database import Database, open_database
 from crosstape.store.ledger import Ledger
-from crosstape.store.records import Completeness
 
 Open = Callable[..., Ledger]
 
 WRITING = """
 import sys
 from crosstape.store.ledger import Ledger
-from crosstape.store.records import Completeness
+from crosstape.model.completeness import Completeness
 ledger = Ledger.open(sys.argv[1])
 for hour in range(1_000_000):
     ledger.completeness_put([Completeness("a/0", hour, frames=hour), Completeness("b/0", hour, frames=hour)])

@@ -12,10 +12,11 @@ from typing import Any
 import msgspec
 
 from crosstape.api import ApiSettings, Hub, create_app, serving
-from crosstape.api.ports import HourOfSource, OperationsStatus, SourceStatus
+from crosstape.api.ports import OperationsStatus, SourceStatus
 from crosstape.engine.machine import Machine
 from crosstape.engine.settings import Configure, EngineSettings, Universe, encode_command
 from crosstape.engine.view import View
+from crosstape.model.completeness import Completeness
 from crosstape.model.frame import CLOCK, CONFIG, Frame, Kind
 from crosstape.sim.prerender import prerender
 from crosstape.venues import VENUES
@@ -87,7 +88,7 @@ class Notebook:
 
     def __init__(self, keys: dict[str, str] | None = None) -> None:
         self.keys, self.prefs, self.asked = keys or {}, dict[str, dict[str, Any]](), 0
-        self.hours: list[HourOfSource] = []
+        self.hours: list[Completeness] = []
 
     def prefs_get(self, user: str) -> dict[str, Any]:
         return self.prefs.get(user, {})
@@ -95,7 +96,7 @@ class Notebook:
     def prefs_put(self, user: str, prefs: dict[str, Any]) -> None:
         self.prefs[user] = prefs
 
-    def completeness(self, source: str, since: int, until: int) -> list[HourOfSource]:
+    def completeness(self, source: str, since: int, until: int) -> list[Completeness]:
         return [h for h in self.hours if source in ("", h.source) and since <= h.hour < until]
 
     def key_role(self, key: str) -> str | None:

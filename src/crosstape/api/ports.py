@@ -2,10 +2,13 @@
 
 from __future__ import annotations
 
+from collections.abc import Sequence
 from enum import IntEnum
 from typing import Any, Protocol
 
 import msgspec
+
+from crosstape.model.completeness import Completeness
 
 
 class Role(IntEnum):
@@ -187,23 +190,6 @@ class Replays(Protocol):
         ...
 
 
-class HourOfSource(msgspec.Struct, frozen=True):
-    """One source in one hour of the completeness ledger. `hour` = its first ns; NaN = not known."""
-
-    source: str
-    hour: int
-    frames: int = 0
-    bytes: int = 0
-    gaps: int = 0
-    seconds_lost: float = 0.0
-    repaired: int = 0
-    duplicates: int = 0
-    decode_errors: int = 0
-    lag_p50_ms: float = float("nan")
-    lag_p99_ms: float = float("nan")
-    clock_offset_ms: float = float("nan")
-
-
 class Operations(Protocol):
     """Who knows how the process is doing; called at most ten times a second, on the loop."""
 
@@ -223,8 +209,8 @@ class Ledger(Protocol):
         """Replace what this user saved."""
         ...
 
-    def completeness(self, source: str, since: int, until: int) -> Any:
-        """Hours that begin in [since, until), as records with the fields of `HourOfSource`; "" = every source."""
+    def completeness(self, source: str, since: int, until: int) -> Sequence[Completeness]:
+        """Hours that begin in [since, until); "" = every source."""
         ...
 
     def key_role(self, key: str) -> str | None:

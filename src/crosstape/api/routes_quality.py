@@ -4,18 +4,19 @@ from __future__ import annotations
 
 import asyncio
 import time
+from collections.abc import Sequence
 
 import msgspec
 import numpy as np
 
 from crosstape.api.context import Answer, Ask, Context
 from crosstape.api.kpis import kpis
-from crosstape.api.ports import HourOfSource
 from crosstape.api.query import Query, Trusted
 from crosstape.api.tables import Record, millis
 from crosstape.engine.view import View
+from crosstape.model.completeness import Completeness, of
 from crosstape.model.errors import StoreError
-from crosstape.model.event import Drift, Tally
+from crosstape.model.event import Drift
 from crosstape.model.quality import MEANING, Quality
 
 HOUR_NS = 3_600_000_000_000
@@ -27,7 +28,7 @@ async def quality(context: Context, ask: Ask[Trusted]) -> Answer:
     in the shape of the venues' messages."""
     query, view = ask.query, context.view
     until = view.ts - view.ts % HOUR_NS
-    kept: list[HourOfSource] = []
+    kept: Sequence[Completeness] = []
     note = ""
     if context.ledger is None:
         note = "no ledger is configured: only the running hour is known"
@@ -39,11 +40,11 @@ async def quality(context: Context, ask: Ask[Trusted]) -> Answer:
             note = "the ledger is unavailable: only the running hour is known"
     rows = [hour_record(hour, False) for hour in kept if query.market in ("", hour.source.partition("/")[0])]
     rows += [
-        hour_record(of_tally(tally), True)
+        hour_record(of(tally), True)
         for tally in view.hours
         if query.source in ("", tally.source) and query.market in ("", tally.source.partition("/")[0])
     ]
-    header = list(hour_record(HourOfSource("", 0), False))
+    header = list(hour_record(Completeness("", 0), False))
     return context.table(
         query, rows, header, note=note, flags=flag_records(view, context.mode_flag),
         drifts=[drift_record(drift) for drift in context.hub.drifts], kpis=kpis(context),
@@ -55,17 +56,7 @@ async def key_figures(context: Context, ask: Ask[Query]) -> Answer:
     return context.json({"rows": kpis(context)})
 
 
-def of_tally(tally: Tally) -> HourOfSource:
-    """An hour as the fold tells it, as the ledger keeps it."""
-    return HourOfSource(
-        source=tally.source, hour=tally.ts_event, frames=tally.frames, bytes=tally.bytes, gaps=tally.gaps,
-        seconds_lost=tally.lost_s, repaired=tally.repaired, duplicates=tally.duplicates,
-        decode_errors=tally.errors, lag_p50_ms=tally.lag_p50_ms, lag_p99_ms=tally.lag_p99_ms,
-        clock_offset_ms=tally.offset_ms,
-    )  # fmt: skip
-
-
-def hour_record(hour: HourOfSource, running: bool) -> Record:
+def hour_record(hour: Completeness, running: bool) -> Record:
     """One source in one hour."""
     record = msgspec.structs.asdict(hour)
     began = record.pop("hour")

@@ -8,10 +8,10 @@ from collections.abc import Sequence
 import structlog
 
 from crosstape.engine.view import View
+from crosstape.model.completeness import of
 from crosstape.model.errors import StoreError
 from crosstape.model.event import Tally
 from crosstape.store.ledger import Ledger
-from crosstape.store.records import Completeness
 
 EVERY_S = 60.0
 MOST = 20_000
@@ -58,15 +58,7 @@ class Keeper:
             self._add(tally)
         taken, self._waiting = self._waiting, {}
         try:
-            await asyncio.to_thread(self._ledger.completeness_put, [record(tally) for tally in taken.values()])
+            await asyncio.to_thread(self._ledger.completeness_put, [of(tally) for tally in taken.values()])
         except StoreError as error:
             self._waiting = taken | self._waiting
             structlog.get_logger("crosstape").warning("the completeness ledger waits", reason=str(error))
-
-
-def record(tally: Tally) -> Completeness:
-    """An hour as the fold tells it, as the ledger keeps it."""
-    return Completeness(
-        tally.source, tally.ts_event, tally.frames, tally.bytes, tally.gaps, tally.lost_s, tally.repaired,
-        tally.duplicates, tally.errors, tally.lag_p50_ms, tally.lag_p99_ms, tally.offset_ms,
-    )  # fmt: skip

@@ -7,8 +7,8 @@ from collections.abc import Sequence
 import msgspec
 from sqlalchemy import select
 
+from crosstape.model.completeness import Completeness
 from crosstape.store.database import Database
-from crosstape.store.records import Completeness
 from crosstape.store.tables import COMPLETENESS
 from crosstape.store.upsert import upsert
 

@@ -7,8 +7,9 @@ from collections.abc import Callable, Sequence
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
+from crosstape.model.completeness import Completeness
 from crosstape.model.errors import ConfigError
-from crosstape.store.records import Completeness, Key
+from crosstape.store.records import Key
 
 if TYPE_CHECKING:
     from crosstape.store.database import Database
