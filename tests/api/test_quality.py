@@ -48,6 +48,17 @@ async def test_hours_of_the_ledger_and_the_running_one(client: httpx.AsyncClient
     assert [row["source"] for row in one] == ["okx-swap/0"]
 
 
+async def test_the_running_hour_is_judged_by_the_views_clock(client: httpx.AsyncClient, hub: Hub) -> None:
+    view = hub.view
+    assert view is not None
+    began = 1_000 * HOUR
+    lost = msgspec.structs.replace(view.hours[0], ts_event=began, lost_s=300.0)
+    hub.publish(msgspec.structs.replace(view, ts=began + 600 * 10**9, hours=(lost,), events=()))
+    (row,) = (await client.get(f"{V1}/quality?source={lost.source}")).json()["rows"]
+    assert row["running"] is True
+    assert row["complete"] == pytest.approx(0.5)
+
+
 async def test_as_csv(client: httpx.AsyncClient, kept: list[Completeness]) -> None:
     text = (await client.get(f"{V1}/quality?format=csv")).text
     rows = list(csv.DictReader(io.StringIO(text)))

@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import asyncio
-import time
 from collections.abc import Sequence
 
 import msgspec
@@ -20,7 +19,7 @@ from crosstape.model.event import Drift
 from crosstape.model.quality import MEANING, Quality
 
 HOUR_NS = 3_600_000_000_000
-SHARE = 3600.0
+HOUR_S = 3600.0
 
 
 async def quality(context: Context, ask: Ask[Trusted]) -> Answer:
@@ -38,13 +37,13 @@ async def quality(context: Context, ask: Ask[Trusted]) -> Answer:
             kept = await asyncio.to_thread(context.ledger.completeness, query.source, since, until)
         except StoreError:
             note = "the ledger is unavailable: only the running hour is known"
-    rows = [hour_record(hour, False) for hour in kept if query.market in ("", hour.source.partition("/")[0])]
+    rows = [hour_record(hour) for hour in kept if query.market in ("", hour.source.partition("/")[0])]
     rows += [
-        hour_record(of(tally), True)
+        hour_record(of(tally), view.ts)
         for tally in view.hours
         if query.source in ("", tally.source) and query.market in ("", tally.source.partition("/")[0])
     ]
-    header = list(hour_record(Completeness("", 0), False))
+    header = list(hour_record(Completeness("", 0)))
     return context.table(
         query, rows, header, note=note, flags=flag_records(view, context.mode_flag),
         drifts=[drift_record(drift) for drift in context.hub.drifts], kpis=kpis(context),
@@ -56,13 +55,14 @@ async def key_figures(context: Context, ask: Ask[Query]) -> Answer:
     return context.json({"rows": kpis(context)})
 
 
-def hour_record(hour: Completeness, running: bool) -> Record:
-    """One source in one hour."""
+def hour_record(hour: Completeness, now: int = 0) -> Record:
+    """One source in one hour; `now`: the instant an hour that still runs is seen at, 0 = it is over."""
     record = msgspec.structs.asdict(hour)
     began = record.pop("hour")
-    lived = min(max((time.time_ns() - began) * 1e-9, 1.0), SHARE) if running else SHARE
+    # By the view's clock and not ours: the instant may be one of a replay.
+    lived = min(max((now - began) * 1e-9, 1.0), HOUR_S) if now else HOUR_S
     complete = max(1.0 - hour.seconds_lost / lived, 0.0)
-    return {"hour_ms": millis(began), **record, "complete": complete, "running": running}
+    return {"hour_ms": millis(began), **record, "complete": complete, "running": bool(now)}
 
 
 def flag_records(view: View, mode_flag: int) -> list[Record]:
