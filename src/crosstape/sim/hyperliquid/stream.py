@@ -13,6 +13,7 @@ from crosstape.sim.facts import Happened, Trade
 from crosstape.sim.hyperliquid.listing import DEX
 from crosstape.sim.hyperliquid.native import INTERVALS, MS, Row, context, contexts, mid
 from crosstape.sim.hyperliquid.topics import Book, Figures, Topic, Touch, Trades, newest_candle
+from crosstape.sim.running import Running
 from crosstape.sim.world import World
 
 F64 = npt.NDArray[np.float64]
@@ -30,9 +31,7 @@ class Stream:
         self.refuses: Callable[[str], bool] = lambda topic: False
         self.rows: dict[str, int] = {}
         self.recent: list[deque[Trade]] = []
-        self.topics: dict[Key, Topic] = {}
-        self.by_row: dict[int, dict[Key, Topic]] = {}
-        self.dirty: dict[Key, Topic] = {}
+        self.running: Running[Topic] = Running()
         self.refresh()
 
     def refresh(self) -> None:
@@ -56,11 +55,7 @@ class Stream:
 
     def open(self, key: Key) -> bytes | None:
         """Starts a known topic if it is not running; the bytes a new subscriber gets first, if any."""
-        topic = self.topics.get(key)
-        if topic is None:
-            topic = self.topics[key] = self._make(key[1])
-            self.by_row.setdefault(topic.row, {})[key] = topic
-        return topic.first()
+        return self.running.open(key, self._make).first()
 
     def _make(self, name: str) -> Topic:
         kind, _, what = name.partition(":")
@@ -92,18 +87,11 @@ class Stream:
 
     def close(self, key: Key) -> None:
         """Stops a topic nobody listens to."""
-        topic = self.topics.pop(key)
-        del self.by_row[topic.row][key]
-        self.dirty.pop(key, None)
+        self.running.close(key)
 
     def load(self) -> F64:
         """How many book, trade and ticker topics each row has."""
-        load = np.zeros((3, len(self.world.trading.last)))
-        for topic in self.topics.values():
-            if topic.row >= 0:
-                kind = 0 if isinstance(topic, Book | Touch) else 1 if isinstance(topic, Trades) else 2
-                load[kind, topic.row] += 1
-        return load
+        return self.running.load(len(self.world.trading.last), _kind)
 
     def publish(self, happened: Happened) -> Iterator[tuple[Key, bytes]]:
         """Every message that one step of the world gives rise to, in order."""
@@ -112,17 +100,15 @@ class Stream:
             self.refresh()
         for trade in happened.trades:
             self._hear(trade)
-        for row in (*happened.touched, *happened.marked, -1):
-            if row in self.by_row:
-                self.dirty |= self.by_row[row]
-        ready = [(key, topic) for key, topic in self.dirty.items() if now >= topic.due_ns]
-        for key, topic in ready:
-            del self.dirty[key]
-            for message in topic.render():
-                yield key, message
+        self.running.touch((*happened.touched, *happened.marked, -1))
+        yield from self.running.say(now)
 
     def _hear(self, trade: Trade) -> None:
         self.recent[trade.row].append(trade)
-        topic = self.topics.get(("ws", f"trades:{self.world.rows.contracts[trade.row].symbol}"))
+        topic = self.running.topics.get(("ws", f"trades:{self.world.rows.contracts[trade.row].symbol}"))
         if isinstance(topic, Trades) and topic.row == trade.row:
             topic.pending.append(trade)
+
+
+def _kind(topic: Topic) -> int:
+    return 0 if isinstance(topic, Book | Touch) else 1 if isinstance(topic, Trades) else 2

@@ -11,6 +11,7 @@ from crosstape.sim.dialect import Key
 from crosstape.sim.facts import Happened, Trade
 from crosstape.sim.okx.native import MS, TYPES, funding, index, interest, mark, pair_of, ticker
 from crosstape.sim.okx.topics import Book, Figures, Forced, Topic, Touch, Trades
+from crosstape.sim.running import Running
 from crosstape.sim.world import World
 
 F64 = npt.NDArray[np.float64]
@@ -34,9 +35,7 @@ class Stream:
         self.rows: dict[str, int] = {}
         self.pairs: dict[str, int] = {}
         self.recent: list[deque[Trade]] = []
-        self.topics: dict[Key, Topic] = {}
-        self.by_row: dict[int, dict[Key, Topic]] = {}
-        self.dirty: dict[Key, Topic] = {}
+        self.running: Running[Topic] = Running()
         self.timed_ns = 0
         self.refresh()
 
@@ -72,11 +71,7 @@ class Stream:
 
     def open(self, key: Key) -> bytes | None:
         """Starts a known topic if it is not running; the bytes a new subscriber gets first, if any."""
-        topic = self.topics.get(key)
-        if topic is None:
-            topic = self.topics[key] = self._make(key[1])
-            self.by_row.setdefault(topic.row, {})[key] = topic
-        return topic.first()
+        return self.running.open(key, self._make).first()
 
     def _make(self, name: str) -> Topic:
         channel, _, what = name.partition(":")
@@ -94,18 +89,11 @@ class Stream:
 
     def close(self, key: Key) -> None:
         """Stops a topic nobody listens to."""
-        topic = self.topics.pop(key)
-        del self.by_row[topic.row][key]
-        self.dirty.pop(key, None)
+        self.running.close(key)
 
     def load(self) -> F64:
         """How many book, trade and ticker topics each row has."""
-        load = np.zeros((3, len(self.world.trading.last)))
-        for topic in self.topics.values():
-            if topic.row >= 0:
-                kind = 0 if isinstance(topic, Book | Touch) else 1 if isinstance(topic, Trades) else 2
-                load[kind, topic.row] += 1
-        return load
+        return self.running.load(len(self.world.trading.last), _kind)
 
     def publish(self, happened: Happened) -> Iterator[tuple[Key, bytes]]:
         """Every message that one step of the world gives rise to, in order."""
@@ -113,32 +101,30 @@ class Stream:
         if self.listings != self.world.listings:
             self.refresh()
         self._hear(happened)
-        for row in (*happened.touched, *happened.marked):
-            if row in self.by_row:
-                self.dirty |= self.by_row[row]
+        self.running.touch((*happened.touched, *happened.marked))
         if now >= self.timed_ns:
             self.timed_ns = now + SECOND
-            quiet = ((k, t) for k, t in self.topics.items() if isinstance(t, Figures | Book))
-            self.dirty |= {key: topic for key, topic in quiet if now - topic.said_ns >= topic.again_ns}
-        ready = [(key, topic) for key, topic in self.dirty.items() if now >= topic.due_ns]
-        for key, topic in ready:
-            del self.dirty[key]
-            for message in topic.render():
-                yield key, message
+            quiet = ((k, t) for k, t in self.running.topics.items() if isinstance(t, Figures | Book))
+            self.running.dirty |= {key: topic for key, topic in quiet if now - topic.said_ns >= topic.again_ns}
+        yield from self.running.say(now)
 
     def _hear(self, happened: Happened) -> None:
         contracts = self.world.rows.contracts
         for trade in happened.trades:
             self.recent[trade.row].append(trade)
             key = ("public", f"trades:{contracts[trade.row].symbol}")
-            topic = self.topics.get(key)
+            topic = self.running.topics.get(key)
             if isinstance(topic, Trades) and topic.row == trade.row:
                 topic.pending.append(trade)
-                self.dirty[key] = topic
+                self.running.dirty[key] = topic
         for order in happened.liquidations:
             kind = TYPES[contracts[order.row].market] if contracts[order.row].venue == "okx" else ""
             key = ("public", f"liquidation-orders:{kind}")
-            topic = self.topics.get(key)
+            topic = self.running.topics.get(key)
             if isinstance(topic, Forced):
                 topic.pending.append(order)
-                self.dirty[key] = topic
+                self.running.dirty[key] = topic
+
+
+def _kind(topic: Topic) -> int:
+    return 0 if isinstance(topic, Book | Touch) else 1 if isinstance(topic, Trades) else 2
