@@ -34,6 +34,11 @@ class Stream:
         self.running: Running[Topic] = Running()
         self.refresh()
 
+    @property
+    def topics(self) -> dict[Key, Topic]:
+        """What somebody listens to."""
+        return self.running.topics
+
     def refresh(self) -> None:
         """Sees contracts that the world listed or delisted."""
         rows = self.world.rows
@@ -105,7 +110,7 @@ class Stream:
 
     def _hear(self, trade: Trade) -> None:
         self.recent[trade.row].append(trade)
-        topic = self.running.topics.get(("ws", f"trades:{self.world.rows.contracts[trade.row].symbol}"))
+        topic = self.topics.get(("ws", f"trades:{self.world.rows.contracts[trade.row].symbol}"))
         if isinstance(topic, Trades) and topic.row == trade.row:
             topic.pending.append(trade)
 

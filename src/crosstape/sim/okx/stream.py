@@ -39,6 +39,11 @@ class Stream:
         self.timed_ns = 0
         self.refresh()
 
+    @property
+    def topics(self) -> dict[Key, Topic]:
+        """What somebody listens to."""
+        return self.running.topics
+
     def refresh(self) -> None:
         """Sees contracts that the world listed or delisted."""
         rows = self.world.rows
@@ -104,7 +109,7 @@ class Stream:
         self.running.touch((*happened.touched, *happened.marked))
         if now >= self.timed_ns:
             self.timed_ns = now + SECOND
-            quiet = ((k, t) for k, t in self.running.topics.items() if isinstance(t, Figures | Book))
+            quiet = ((k, t) for k, t in self.topics.items() if isinstance(t, Figures | Book))
             self.running.dirty |= {key: topic for key, topic in quiet if now - topic.said_ns >= topic.again_ns}
         yield from self.running.say(now)
 
@@ -113,14 +118,14 @@ class Stream:
         for trade in happened.trades:
             self.recent[trade.row].append(trade)
             key = ("public", f"trades:{contracts[trade.row].symbol}")
-            topic = self.running.topics.get(key)
+            topic = self.topics.get(key)
             if isinstance(topic, Trades) and topic.row == trade.row:
                 topic.pending.append(trade)
                 self.running.dirty[key] = topic
         for order in happened.liquidations:
             kind = TYPES[contracts[order.row].market] if contracts[order.row].venue == "okx" else ""
             key = ("public", f"liquidation-orders:{kind}")
-            topic = self.running.topics.get(key)
+            topic = self.topics.get(key)
             if isinstance(topic, Forced):
                 topic.pending.append(order)
                 self.running.dirty[key] = topic
