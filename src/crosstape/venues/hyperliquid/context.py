@@ -1,13 +1,33 @@
-"""Hyperliquid's figures of one coin: the same "context" on every channel and over REST."""
+"""Hyperliquid's figures and trades of one coin: the same on every channel and over REST."""
 
 from __future__ import annotations
 
+from typing import Literal
+
 import msgspec
 
-from crosstape.model.event import NAN, AnyEvent, Funding, Index, Mark, OpenInterest, Quote, Ticker
+from crosstape.model.event import NAN, AnyEvent, Funding, Index, Mark, OpenInterest, Quote, Side, Ticker, Trade
 from crosstape.venues.hyperliquid.names import MS, number
 
 HOUR_MS = 3_600_000
+_TAKER = {"B": Side.BUY, "A": Side.SELL}
+
+
+class TradeRow(msgspec.Struct, gc=False):
+    """One execution; `users` = buyer and seller."""
+
+    coin: str
+    side: Literal["B", "A"]
+    px: float
+    sz: float
+    time: int
+    tid: int
+    users: tuple[str, str] | None = None
+
+
+def trade_event(t: TradeRow) -> Trade:
+    """As everybody's."""
+    return Trade(t.coin, t.time * MS, t.px, t.sz, _TAKER[t.side], str(t.tid), counterparties=t.users)
 
 
 class Context(msgspec.Struct, gc=False, rename="camel"):

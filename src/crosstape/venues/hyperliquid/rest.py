@@ -3,14 +3,13 @@
 from __future__ import annotations
 
 from collections.abc import Iterable, Sequence
-from typing import Literal
 
 import msgspec
 
 from crosstape.model.errors import WireError
-from crosstape.model.event import AnyEvent, Candle, CatalogueEnd, Listed, Side, Trade
+from crosstape.model.event import AnyEvent, Candle, CatalogueEnd, Listed
 from crosstape.model.instrument import Instrument, InstrumentKind
-from crosstape.venues.hyperliquid.context import Context, context_events
+from crosstape.venues.hyperliquid.context import Context, TradeRow, context_events, trade_event
 from crosstape.venues.hyperliquid.names import COLLATERAL, MS, PERPS, SPOT, base_of, dex_of
 from crosstape.wire.effect import Effect
 from crosstape.wire.request import Request
@@ -54,16 +53,6 @@ class _SpotMeta(msgspec.Struct, frozen=True):
     tokens: Sequence[_Token]
 
 
-class _Trade(msgspec.Struct, gc=False):
-    coin: str
-    side: Literal["B", "A"]
-    px: float
-    sz: float
-    time: int
-    tid: int
-    users: tuple[str, str] | None = None
-
-
 class _Candle(msgspec.Struct, gc=False):
     start: int = msgspec.field(name="t")
     end: int = msgspec.field(name="T")
@@ -91,8 +80,7 @@ _spot = msgspec.json.Decoder(_SpotMeta)
 _spot_contexts = msgspec.json.Decoder(tuple[_SpotMeta, list[Context]])
 _candles = msgspec.json.Decoder(list[_Candle], strict=False)
 _asked = msgspec.json.Decoder(_Asked)
-_trades = msgspec.json.Decoder(list[_Trade], strict=False)
-_TAKER = {"B": Side.BUY, "A": Side.SELL}
+_trades = msgspec.json.Decoder(list[TradeRow], strict=False)
 
 
 def ask(name: str, kind: str) -> Request:
@@ -227,10 +215,7 @@ def decode_trades(request: Request, body: bytes) -> Sequence[AnyEvent | Effect]:
         rows = _trades.decode(body)
     except msgspec.MsgspecError as error:
         raise WireError(f"hyperliquid trades: {error}") from error
-    trades = [
-        Trade(t.coin, t.time * MS, t.px, t.sz, _TAKER[t.side], str(t.tid), counterparties=t.users) for t in rows
-    ]
-    return sorted(trades, key=lambda trade: trade.ts_event)
+    return sorted(map(trade_event, rows), key=lambda trade: trade.ts_event)
 
 
 def refusal(status: int, headers: str, body: bytes) -> Refusal | None:

@@ -13,20 +13,18 @@ has grown or after `AGAIN` messages.
 from __future__ import annotations
 
 from collections.abc import Callable, Sequence
-from typing import Literal
 
 import msgspec
 
 from crosstape.model.errors import WireError
-from crosstape.model.event import NAN, AnyEvent, Quote, Side, Trade
+from crosstape.model.event import NAN, AnyEvent, Quote, Trade
 from crosstape.venues.hyperliquid.books import Deep, Level, read_books
-from crosstape.venues.hyperliquid.context import Context, context_events
+from crosstape.venues.hyperliquid.context import Context, TradeRow, context_events, trade_event
 from crosstape.venues.hyperliquid.names import MS, PERPS
 from crosstape.venues.hyperliquid.rest import Meta, names_of
 from crosstape.wire.effect import Effect, Send
 from crosstape.wire.venue import Decoded
 
-_TAKER = {"B": Side.BUY, "A": Side.SELL}
 _LEAD = b'{"channel":"'
 MOST_IDS = 4096
 AGAIN = 300
@@ -54,18 +52,8 @@ class Memory(msgspec.Struct):
     heard: int = 0
 
 
-class _Trade(msgspec.Struct, gc=False):
-    coin: str
-    side: Literal["B", "A"]
-    px: float
-    sz: float
-    time: int
-    tid: int
-    users: tuple[str, str] | None = None
-
-
 class _Trades(msgspec.Struct, gc=False):
-    data: list[_Trade]
+    data: list[TradeRow]
 
 
 class _Touch(msgspec.Struct, gc=False):
@@ -180,9 +168,7 @@ def _read_trades(memory: Memory, payload: bytes) -> list[Trade]:
         if t.time > memory.clock:
             memory.clock = t.time
         if t.time >= since:
-            trades.append(
-                Trade(t.coin, t.time * MS, t.px, t.sz, _TAKER[t.side], str(t.tid), counterparties=t.users)
-            )
+            trades.append(trade_event(t))
     while len(tids) > MOST_IDS:
         del tids[next(iter(tids))]
     return trades

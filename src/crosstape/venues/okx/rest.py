@@ -3,12 +3,11 @@
 from __future__ import annotations
 
 from collections.abc import Sequence
-from typing import Literal
 
 import msgspec
 
 from crosstape.model.errors import WireError
-from crosstape.model.event import AnyEvent, Candle, CatalogueEnd, Listed, LongShort, Side, Trade
+from crosstape.model.event import AnyEvent, Candle, CatalogueEnd, Listed, LongShort, Trade
 from crosstape.model.instrument import Instrument, InstrumentKind
 from crosstape.venues.okx.names import KINDS, MS, is_inverse, number, pair_of
 from crosstape.venues.okx.ticker import (
@@ -16,10 +15,12 @@ from crosstape.venues.okx.ticker import (
     InterestRow,
     MarkRow,
     TickerRow,
+    TradeRow,
     funding_event,
     interest_events,
     mark_event,
     ticker_events,
+    trade_event,
 )
 from crosstape.wire.effect import Effect, Fetch
 from crosstape.wire.request import Request
@@ -56,15 +57,6 @@ class _Row(msgspec.Struct, rename="camel"):
     state: str = ""
 
 
-class _Trade(msgspec.Struct, rename="camel"):
-    inst_id: str
-    trade_id: str
-    px: float
-    sz: float
-    side: Literal["buy", "sell"]
-    ts: int
-
-
 class _Answer(msgspec.Struct):
     code: str
     msg: str = ""
@@ -78,7 +70,7 @@ _ticker_rows = msgspec.json.Decoder(list[TickerRow], strict=False)
 _funding_rows = msgspec.json.Decoder(list[FundingRow])
 _interest_rows = msgspec.json.Decoder(list[InterestRow], strict=False)
 _mark_rows = msgspec.json.Decoder(list[MarkRow], strict=False)
-_trades = msgspec.json.Decoder(list[_Trade], strict=False)
+_trades = msgspec.json.Decoder(list[TradeRow], strict=False)
 _ratios = msgspec.json.Decoder(list[tuple[int, float]], strict=False)
 _bars = msgspec.json.Decoder(list[Bar], strict=False)
 
@@ -228,8 +220,7 @@ def decode_trades(request: Request, body: bytes) -> Sequence[AnyEvent | Effect]:
     except msgspec.MsgspecError as error:
         raise WireError(f"okx trades: {error}") from error
     trades: list[Trade] = []
-    for t in reversed(rows):
-        trade = Trade(t.inst_id, t.ts * MS, t.px, t.sz, _SIDES[t.side], t.trade_id)
+    for trade in map(trade_event, reversed(rows)):
         last = trades[-1] if trades else None
         if last is not None and (last.ts_event, last.price, last.taker) == (
             trade.ts_event,
@@ -262,7 +253,6 @@ def decode_ratio(request: Request, body: bytes) -> Sequence[AnyEvent | Effect]:
     return [LongShort(native, ts * MS, ratio / (1.0 + ratio)) for ts, ratio in rows if native and ratio >= 0.0]
 
 
-_SIDES = {"buy": Side.BUY, "sell": Side.SELL}
 _RATE_LIMITED = ("50011", "50061")
 _TRANSIENT = ("50001", "50013", "50026")
 

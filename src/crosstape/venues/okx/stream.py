@@ -17,11 +17,13 @@ from crosstape.venues.okx.ticker import (
     InterestRow,
     MarkRow,
     TickerRow,
+    TradeRow,
     funding_event,
     index_events,
     interest_events,
     mark_event,
     ticker_events,
+    trade_event,
 )
 from crosstape.wire.effect import Effect, Reconnect
 from crosstape.wire.venue import Decoded
@@ -33,17 +35,8 @@ UPGRADE = "64008"
 Read = Callable[[Memory, bytes], Sequence[AnyEvent]]
 
 
-class _Trade(msgspec.Struct, gc=False, rename="camel"):
-    inst_id: str
-    trade_id: str
-    px: float
-    sz: float
-    side: Literal["buy", "sell"]
-    ts: int
-
-
 class _Trades(msgspec.Struct, gc=False):
-    data: list[_Trade]
+    data: list[TradeRow]
 
 
 class _Arg(msgspec.Struct, frozen=True, gc=False, rename="camel"):
@@ -157,11 +150,7 @@ class Decoder:
 
 
 def _read_trades(memory: Memory, payload: bytes) -> list[Trade]:
-    trades = []
-    # Mostly one trade a message: a comprehension's own frame would cost more than the loop.
-    for t in _trades.decode(payload).data:
-        trades.append(Trade(t.inst_id, t.ts * MS, t.px, t.sz, _SIDE[t.side], t.trade_id))
-    return trades
+    return list(map(trade_event, _trades.decode(payload).data))
 
 
 def _read_touch(memory: Memory, payload: bytes) -> list[Quote]:

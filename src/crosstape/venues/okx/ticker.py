@@ -2,12 +2,31 @@
 
 from __future__ import annotations
 
+from typing import Literal
+
 import msgspec
 
-from crosstape.model.event import AnyEvent, Funding, Index, Mark, OpenInterest, Quote, Ticker
+from crosstape.model.event import AnyEvent, Funding, Index, Mark, OpenInterest, Quote, Side, Ticker, Trade
 from crosstape.venues.okx.names import MS, NAN, is_inverse, kind_of, number
 
 HOUR_MS = 3_600_000
+_SIDE = {"buy": Side.BUY, "sell": Side.SELL}
+
+
+class TradeRow(msgspec.Struct, gc=False, rename="camel"):
+    """`trades`."""
+
+    inst_id: str
+    trade_id: str
+    px: float
+    sz: float
+    side: Literal["buy", "sell"]
+    ts: int
+
+
+def trade_event(t: TradeRow) -> Trade:
+    """One execution."""
+    return Trade(t.inst_id, t.ts * MS, t.px, t.sz, _SIDE[t.side], t.trade_id)
 
 
 class TickerRow(msgspec.Struct, gc=False, rename="camel"):
