@@ -215,6 +215,26 @@ def test_what_rest_said_first_is_not_counted_again_when_it_is_streamed() -> None
     assert bench.column("turnover_1m") == pytest.approx(420.0)
 
 
+def test_the_first_trade_behind_a_quiet_hole_is_not_counted_again_by_the_second_answer() -> None:
+    bench = started("BTCUSDT")
+    bench.trades("BTCUSDT", ("a", 10.0, 1.0))
+    before = bench.ts
+    bench.tick(1.0)
+    cut_and_back(bench, 1.0)
+    bench.tick(16.0)
+    bench.answer_trades("BTCUSDT", [("a", 10.0, 1.0, before)])
+    bench.trades("BTCUSDT", ("c", 10.0, 1.0), conn=2)
+    first = bench.ts
+    for n in range(40):
+        bench.tick(0.1)
+        bench.trades("BTCUSDT", (f"d{n}", 10.0, 1.0), conn=2)
+    bench.tick(3.0)
+    assert sum(isinstance(e, Fetch) and e.source.endswith("/trades") for e in bench.effects) == 2
+    bench.answer_trades("BTCUSDT", [("c", 10.0, 1.0, first), ("b", 10.0, 1.0, first - SECOND)])
+    bench.tick(1.0)
+    assert bench.column("turnover_1m") == pytest.approx(10.0 * 43)
+
+
 def test_an_answer_that_does_not_reach_back_says_so() -> None:
     bench = started("BTCUSDT")
     bench.trades("BTCUSDT", ("a", 10.0, 1.0))

@@ -88,7 +88,7 @@ async def test_every_trade_once_across_a_cut(tmp_path: Path, name: str) -> None:
             elif cuts and watch.views[-1].ts > cuts[0] + 3 * 10**9:
                 simulation.venues[name].faults = ()
             mended = sum(bool(hole.asked_ts and hole.until) for hole in holes) >= 4 and watch.said["Repaired"] >= 4
-            return mended and all(hole.asked_ts for hole in holes)
+            return mended and all(hole.answered for hole in holes)
 
         await run_until(live, watch.views, done)
         watch.take()

@@ -69,7 +69,7 @@ def _reach(state: State, row: int, hole: Hole, event: Trade) -> None:
     if not hole.until:
         hole.until = event.ts_event
         # What was asked for before may lack what came between the answer and this trade.
-        hole.asked_ts = 0
+        hole.asked_ts, hole.answered = 0, False
     if not hole.answered:
         hole.known.add(event.id)
         if len(hole.known) > MOST_KNOWN:
