@@ -10,9 +10,15 @@ import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
+from crosstape.engine.liveness import Liveness
 from crosstape.model.event import Continuity, Drift, Tally, Trade
 from crosstape.model.frame import Kind
 from crosstape.model.quality import Quality
+from crosstape.state.fields import STREAMED, TOUCHED, TRADED
+from crosstape.state.source import Source
+from crosstape.state.state import State
+from crosstape.state.table import undescribed
+from crosstape.venues.binance import BINANCE
 from crosstape.wire.effect import Fetch, Reconnect, Subscribe, Unsubscribe
 from support.bench import LINEAR, SECOND, Bench, started
 
@@ -67,6 +73,74 @@ def test_a_silent_connection_is_replaced_though_pongs_go_on() -> None:
     assert Quality.STALE in bench.quality("ETHUSDT")
 
 
+def trades_asked(bench: Bench) -> list[str]:
+    fetched = [e for e in bench.effects if isinstance(e, Fetch) and e.source.endswith("/trades")]
+    return sorted(dict(e.request.params)["symbol"] for e in fetched)
+
+
+def test_what_a_silent_connection_kept_to_itself_is_asked_for() -> None:
+    bench = started(*BOTH)
+    busy(bench, 30)
+    for _ in range(16):
+        bench.put(LINEAR, Kind.DATA, b'{"success":true,"ret_msg":"pong","op":"ping"}')
+        bench.tick(0.5)
+    bench.effects.clear()
+    # Its replacement comes up while it is still there.
+    bench.put(LINEAR, Kind.OPEN, conn=2)
+    for symbol in BOTH:
+        bench.trades(symbol, (f"{symbol}new", 10.5, 1.0), conn=2)
+    bench.tick(3.0)
+    assert trades_asked(bench) == list(BOTH)
+
+
+def test_what_a_frozen_instrument_kept_to_itself_is_asked_for() -> None:
+    bench = started(*BOTH, "XRPUSDT", "SOLUSDT")
+    rest = ("ETHUSDT", "XRPUSDT", "SOLUSDT")
+    busy(bench, 30, ("BTCUSDT", *rest))
+    busy(bench, 7, rest, start=60)
+    bench.trades("BTCUSDT", ("thawed", 10.5, 1.0))
+    busy(bench, 4, rest, start=74)
+    assert trades_asked(bench) == ["BTCUSDT"]
+
+
+def test_stale_and_resumed_are_said_once_for_all_that_a_row_sends() -> None:
+    bench = started(*BOTH, "XRPUSDT", "SOLUSDT")
+    rest = ("ETHUSDT", "XRPUSDT", "SOLUSDT")
+    busy(bench, 30, ("BTCUSDT", *rest))
+    busy(bench, 8, rest, start=60)
+    bench.trades("BTCUSDT", ("t", 10.5, 1.0))
+    busy(bench, 2, rest, start=76)
+    assert said(bench, "Resumed") == [], "its book is silent still"
+    assert Quality.STALE in bench.quality("BTCUSDT")
+    bench.trades("BTCUSDT", ("u", 10.5, 1.0))
+    bench.book("BTCUSDT", "snapshot", 900, [["10", "1"]], [["11", "1"]])
+    busy(bench, 1, rest, start=80)
+    assert said(bench, "Stale") == ["BTCUSDT"]
+    assert said(bench, "Resumed")[-1:] == ["BTCUSDT"]
+
+
+def test_every_silent_row_gets_its_turn_and_every_route_is_replaced() -> None:
+    state, liveness, ts = State(), Liveness(), 1_795_000_000 * SECOND
+    for n in range(100):
+        row = state.list(undescribed("binance-usdm", f"C{n}USDT"))
+        state.table.shards[row], state.table.tiers[row] = "binance-usdm/0", "A"
+        state.opened[row], state.now[[TRADED, TOUCHED, STREAMED], row] = ts / 1e9 - 1000.0, ts / 1e9 - 500.0
+    for pulse in (state.trading, state.touching):
+        pulse.heard[:100], pulse.gaps[:100], pulse.longest[:100] = ts / 1e9 - 500.0, 100.0, 1.0
+    for name in ("binance-usdm/0", "binance-usdm.market/0"):
+        state.sources[name] = Source(
+            name, "binance-usdm", streams=True, conn=1, opened_ts=ts - 10**12, spoke_ts=ts
+        )
+    state.now[[TRADED, TOUCHED], 45:100] = ts / 1e9
+    streams = {stream.name: stream for stream in BINANCE.streams}
+    asked = [len(liveness.judge(state, streams, ts + n * SECOND)) for n in range(4)]
+    assert asked == [20, 20, 5, 0]
+    state.now[[TRADED, TOUCHED], 45:100] = ts / 1e9 - 400.0
+    state.effects.clear()
+    liveness.judge(state, streams, ts + 60 * SECOND)
+    assert {e.source for e in state.effects if isinstance(e, Reconnect)} == set(state.sources)
+
+
 def test_a_subscription_that_brings_nothing_is_noticed() -> None:
     bench = Bench()
     bench.catalogue(*BOTH)
@@ -114,7 +188,9 @@ def test_a_quiet_market_raises_no_alarm(seed: int) -> None:
         while (due := spoke[turn, np.arange(20)] <= now).any():
             heard[due] = spoke[turn[due], np.flatnonzero(due)]
             turn += due
-        alarms += len(pulse.look(heard, opened, float(now))[0])
+        before = pulse.silent
+        pulse.look(heard, opened, float(now))
+        alarms += int((pulse.silent > before).sum())
     assert alarms <= 1
 
 

@@ -40,7 +40,7 @@ class Keeper:
 
     def _add(self, tally: Tally) -> None:
         self._waiting[tally.source, tally.ts_event] = tally
-        if len(self._waiting) > MOST:
+        while len(self._waiting) > MOST:
             del self._waiting[next(iter(self._waiting))]
             self.lost += 1
 

@@ -37,38 +37,37 @@ class Liveness:
         self.asked: dict[int, int] = {}
         self.mute: dict[int, tuple[int, int]] = {}
 
-    def judge(self, state: State, streams: Mapping[str, Stream], ts: int) -> None:
-        """Once a second: events for who falls silent and who speaks again, and what to do about it as effects."""
+    def judge(self, state: State, streams: Mapping[str, Stream], ts: int) -> list[int]:
+        """Once a second: events for who falls silent and who speaks again, and what to do about it as effects.
+        Returns the rows whose topics were taken anew because they had fallen silent."""
         markets = by_market(streams.values())
-        self._rows(state, markets, ts)
+        anew = self._rows(state, markets, ts)
         self._never_spoke(state, markets, ts)
         for source in state.sources.values():
             if source.streams and source.is_open:
                 _source(state, source, ts)
+        return anew
 
-    def _rows(self, state: State, markets: Mapping[str, Sequence[Stream]], ts: int) -> None:
-        now, n = ts * 1e-9, state.rows
-        fallen: set[int] = set()
-        risen: set[int] = set()
+    def _rows(self, state: State, markets: Mapping[str, Sequence[Stream]], ts: int) -> list[int]:
+        before = _quiet(state)
         for pulse, field in ((state.trading, TRADED), (state.touching, TOUCHED)):
-            silent, again = pulse.look(state.now[field], state.opened, now)
-            fallen.update(silent.tolist())
-            risen.update(again.tolist())
-        quiet = (state.trading.silent + state.touching.silent)[:n] > 0.0
-        for row in sorted(risen - fallen):
-            self.asked.pop(row, None)
+            pulse.look(state.now[field], state.opened, ts * 1e-9)
+        quiet = _quiet(state)
+        for row in np.flatnonzero(before & ~quiet & np.isfinite(state.opened[: quiet.size])).tolist():
             _say(state, row, "Resumed", ts)
-        for row in sorted(fallen):
+        for row in np.flatnonzero(quiet & ~before).tolist():
             _say(state, row, "Stale", ts)
-        for shard, rows in _by_shard(state, fallen).items():
+        anew: list[int] = []
+        for shard, rows in _by_shard(state, np.flatnonzero(quiet).tolist()).items():
             if _most_are(state, shard, quiet):
-                _replace(state, state.sources.get(shard), "most of its instruments are silent", ts)
+                _replace_all(state, shard, "most of its instruments are silent", ts)
                 continue
-            for row in rows[:MOST_ASKED]:
-                if row not in self.asked:
-                    self.asked[row] = ts
-                    state.effects += _anew(state, markets, row)
+            anew += [row for row in rows if row not in self.asked][:MOST_ASKED]
+        for row in anew:
+            self.asked[row] = ts
+            state.effects += _anew(state, markets, row)
         self._overdue(state, quiet.tolist(), ts)
+        return anew
 
     def _never_spoke(self, state: State, markets: Mapping[str, Sequence[Stream]], ts: int) -> None:
         """A row that was acknowledged and never served has no pace of its own to be judged by."""
@@ -93,7 +92,7 @@ class Liveness:
             elif ts - asked > PATIENCE_NS:
                 # Kept until it speaks: a market that simply sleeps is not asked for over and over.
                 self.asked[row] = 1 << 62
-                _replace(state, state.sources.get(state.table.shards[row]), "an instrument stays silent", ts)
+                _replace_all(state, state.table.shards[row], "an instrument stays silent", ts)
 
 
 def _say(state: State, row: int, what: str, ts: int) -> None:
@@ -102,9 +101,14 @@ def _say(state: State, row: int, what: str, ts: int) -> None:
         state.events.append((row, Continuity(instrument.native, ts, state.table.shards[row], what)))
 
 
-def _by_shard(state: State, rows: set[int]) -> dict[str, list[int]]:
+def _quiet(state: State) -> NDArray[np.bool_]:
+    """Rows of which trades, or quote and book, are silent for longer than is usual."""
+    return np.asarray((state.trading.silent + state.touching.silent)[: state.rows] > 0.0)
+
+
+def _by_shard(state: State, rows: Sequence[int]) -> dict[str, list[int]]:
     found: dict[str, list[int]] = {}
-    for row in sorted(rows):
+    for row in rows:
         if state.table.shards[row]:
             found.setdefault(state.table.shards[row], []).append(row)
     return found
@@ -162,8 +166,15 @@ def _stale(state: State, source: Source, ts: int) -> None:
     state.events.append((-1, Continuity("", ts, source.name, "Stale")))
 
 
-def _replace(state: State, source: Source | None, reason: str, ts: int) -> None:
+def _replace_all(state: State, shard: str, reason: str, ts: int) -> None:
+    """On every route: which of them carries what is missing is the venue's business."""
+    for source in state.sources.values():
+        if source.streams and source.shard == shard:
+            _replace(state, source, reason, ts)
+
+
+def _replace(state: State, source: Source, reason: str, ts: int) -> None:
     """Replace its connection, but not again and again."""
-    if source is not None and source.is_open and ts - source.replaced_ts > AGAIN_NS:
+    if source.is_open and ts - source.replaced_ts > AGAIN_NS:
         source.replaced_ts = ts
         state.effects.append(Reconnect(source.name, source.conn, reason))

@@ -28,6 +28,8 @@ from crosstape.wire.request import parse_key
 from crosstape.wire.venue import Decoded, Decoder, Poll, Stream, Venue
 
 RECENT_TRADES = 100_000
+# Of so many unreadable messages one is held against what was learnt: a flood of them must stay cheap.
+LOOKED_AT = 16
 # Looked up once: an enum member is not free, and this is asked of every frame.
 DATA = Kind.DATA
 
@@ -136,7 +138,8 @@ class Machine:
         except WireError as error:
             source.errors += 1
             source.last_error = str(error)[:200]
-            self.trust.look(self.state, source, frame)
+            if source.errors % LOOKED_AT == 1:
+                self.trust.look(self.state, source, frame)
             return
         if source.frames >= source.look_at:
             self.trust.look(self.state, source, frame)
@@ -217,11 +220,11 @@ class Machine:
 
 
 def opened(state: State, route: Route, frame: Frame) -> None:
-    """A connection came up; what its rows missed while there was none is made up for."""
-    source, back = route.source, not route.source.is_open
+    """A connection came up; what its rows missed while there was none, or a silent one, is made up for."""
+    source = route.source
+    missed = source.closed_ts if not source.is_open else source.spoke_ts if source.silent else 0
     continuity.opened(state, source, frame.conn, frame.ts_recv)
-    if back:
-        mending.begin(state, source, route.stream, frame.ts_recv)
+    mending.begin(state, source, route.stream, missed, frame.ts_recv)
 
 
 def _here(effect: Effect, frame: Frame) -> Effect:

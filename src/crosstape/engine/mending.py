@@ -1,8 +1,8 @@
-"""Holes in trades and candles: begun when a stream comes back, asked for over REST, closed when answered."""
+"""Holes in trades and candles: begun when a stream comes back or fell silent, asked for over REST, answered."""
 
 from __future__ import annotations
 
-from collections.abc import Mapping
+from collections.abc import Iterable, Mapping
 
 from crosstape.model.event import Continuity, Trade
 from crosstape.state.hole import Hole
@@ -22,20 +22,26 @@ LOST_NS = 120 * SECOND_NS
 GIVEN_UP_NS = 300 * SECOND_NS
 
 
-def begin(state: State, source: Source, stream: Stream | None, ts: int) -> None:
-    """The stream that carries a shard's trades is back: what its rows missed has to be made up for."""
-    if stream is None or stream.past is None or not 0 < source.closed_ts < ts:
-        return
-    for row, shard in enumerate(state.table.shards):
-        last = state.seen[row].last if shard == source.shard else 0
-        if last:
-            before, seen = state.holes.get(row), state.seen[row]
-            hole = Hole(last, source.closed_ts, ts, known=seen.young | seen.old)
-            if before is not None and not before.answered:
-                hole.since, hole.closed = before.since, before.closed
-                hole.known |= before.known
-                hole.pending_ts = before.pending_ts
-            state.holes[row] = hole
+def begin(state: State, source: Source, stream: Stream | None, closed: int, ts: int) -> None:
+    """The stream that carries a shard's trades is back: what its rows missed has to be made up for. `closed`: our
+    time at which it was last heard."""
+    if stream is not None and stream.past is not None and 0 < closed < ts:
+        rows = [row for row, shard in enumerate(state.table.shards) if shard == source.shard]
+        doubt(state, rows, closed, ts)
+
+
+def doubt(state: State, rows: Iterable[int], closed: int, ts: int) -> None:
+    """Between these times trades of these rows may have been missed."""
+    for row in rows:
+        before, seen = state.holes.get(row), state.seen[row]
+        if not seen.last:
+            continue
+        hole = Hole(seen.last, closed, ts, known=seen.young | seen.old)
+        if before is not None and not before.answered:
+            hole.since, hole.closed = before.since, before.closed
+            hole.known |= before.known
+            hole.pending_ts = before.pending_ts
+        state.holes[row] = hole
 
 
 def go_on(state: State, streams: Mapping[str, Stream], venues: Mapping[str, Venue], ts: int) -> None:
@@ -45,7 +51,7 @@ def go_on(state: State, streams: Mapping[str, Stream], venues: Mapping[str, Venu
     for row, hole in sorted(state.holes.items(), key=lambda item: (state.table.tiers[item[0]], item[0])):
         instrument = state.table.instruments[row]
         ask = past.get(instrument.market) if instrument is not None else None
-        over = hole.candles and ts - hole.asked_ts > GIVEN_UP_NS
+        over = hole.candles and hole.asked_ts and ts - hole.asked_ts > GIVEN_UP_NS
         if instrument is None or ask is None or over or state.table.gone_ts[row]:
             del state.holes[row]
         elif not hole.asked_ts and _may_ask(hole, ts):

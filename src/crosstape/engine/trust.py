@@ -1,4 +1,4 @@
-"""What watches over the data: silence, holes, repeats of shape, the hour's account."""
+"""What watches over the data: silence, holes, changes of shape, the account of the hour."""
 
 from __future__ import annotations
 
@@ -47,7 +47,7 @@ class Trust:
         """At the first TICK of every second, before the tick itself is folded."""
         if ts // SECOND_NS == state.ts // SECOND_NS:
             return
-        self.liveness.judge(state, streams, ts)
+        mending.doubt(state, self.liveness.judge(state, streams, ts), ts, ts)
         mending.go_on(state, streams, venues, ts)
         account(state, self.shards, self.accounted, ts)
         self.accounted = (state.ts, ts)

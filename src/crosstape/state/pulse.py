@@ -30,8 +30,8 @@ class Pulse:
         self.gaps: F64 = np.zeros(capacity)
         self.silent: F64 = np.zeros(capacity)
 
-    def look(self, spoke: F64, opened: F64, now: float) -> tuple[NDArray[np.intp], NDArray[np.intp]]:
-        """Rows that fell silent and rows that speak again since the last look.
+    def look(self, spoke: F64, opened: F64, now: float) -> None:
+        """Take note of who spoke since the last look, and of who is silent.
 
         `spoke`: seconds since the epoch each row spoke last; `opened`: since when it could, inf = it cannot now.
         What passed while it could not speak is no silence of its own.
@@ -46,9 +46,7 @@ class Pulse:
         silence = now - np.maximum(self.heard, opened)
         patience = np.clip(MULTIPLE * self.longest, LEAST_S, MOST_S)
         silent = up & (self.gaps >= ENOUGH) & (silence > patience)
-        before = self.silent > 0.0
         self.silent = silent.astype(np.float64)
-        return np.flatnonzero(silent & ~before), np.flatnonzero(before & ~silent & up)
 
     def grow(self, capacity: int) -> None:
         """Room for more rows."""
