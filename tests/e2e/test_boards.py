@@ -4,11 +4,13 @@ from __future__ import annotations
 
 import csv
 import io
+import re
+import time
 from itertools import pairwise
 from pathlib import Path
 
 import httpx
-from playwright.sync_api import Page, expect
+from playwright.sync_api import Page, Route, expect
 
 from e2e.conftest import Opened
 from support.demo import Demo, until
@@ -16,7 +18,9 @@ from support.demo import Demo, until
 
 def names(page: Page) -> list[str]:
     """The markets in view, top first."""
-    return [text.replace("\n", " ") for text in page.locator("[data-row] .name").all_inner_texts()]
+    read = "rows => rows.map(row => row.id + ' ' + row.querySelector('.name b').textContent)"
+    found: list[str] = page.locator("[data-row]").evaluate_all(read)
+    return found
 
 
 def test_search_narrows_and_stays_in_the_address(opened: Opened) -> None:
@@ -78,6 +82,7 @@ def test_own_columns_are_kept(opened: Opened, demo: Demo) -> None:
     page.get_by_role("button", name="Standard").click()
     page.get_by_role("button", name="Done").click()
     expect(page.get_by_role("columnheader", name="Imb 10")).to_have_count(0)
+    until(lambda: "imbalance_10bps" not in httpx.get(kept).text, "the standard columns are kept")
 
 
 def test_export_is_what_the_table_shows(opened: Opened, tmp_path: Path) -> None:
@@ -150,6 +155,29 @@ def test_the_order_holds_still_under_the_pointer(opened: Opened) -> None:
     assert names(page) == held
     page.mouse.move(5, 5)
     until(lambda: names(page) != held, "the order goes on")
+
+
+def test_kept_columns_that_come_late_leave_rows_and_order_alone(opened: Opened, demo: Demo) -> None:
+    kept = f"{demo.url}/api/v1/prefs"
+    before = httpx.get(kept).json()["prefs"]
+    mine = {"columns": {"all": ["last", "imbalance_10bps"]}, "changed": int(time.time() * 1000)}
+    page = opened("/settings")
+    asked: list[Route] = []
+    page.route("**/api/v1/prefs", lambda route: asked.append(route))
+    try:
+        httpx.put(kept, json=mine).raise_for_status()
+        page.goto("/boards?sort=-age_ms", wait_until="commit")
+        grid = page.locator("[role=grid]")
+        expect(grid).to_have_attribute("aria-rowcount", re.compile(r"^\d{3}$"))
+        page.locator("[data-row]").nth(4).hover()
+        held, count = names(page), grid.get_attribute("aria-rowcount")
+        asked[-1].continue_()
+        expect(page.get_by_role("columnheader", name="Imb 10")).to_be_visible()
+        expect(page.locator("[data-row] [data-c='1']").filter(has_text=re.compile(r"\d")).first).to_be_visible()
+        assert names(page) == held
+        assert grid.get_attribute("aria-rowcount") == count
+    finally:
+        httpx.put(kept, json=before | {"changed": int(time.time() * 1000)}).raise_for_status()
 
 
 def test_the_detail_dock_shows_the_chosen_row(opened: Opened) -> None:

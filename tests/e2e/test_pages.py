@@ -8,6 +8,7 @@ import pytest
 from playwright.sync_api import Page, expect
 
 from e2e.conftest import Opened
+from support.demo import until
 
 BTC = "bybit-linear:BTCUSDT"
 # Where, and what must be there before the page says what it is for.
@@ -71,14 +72,16 @@ def test_every_figure_says_what_it_is(opened: Opened) -> None:
     page = opened(f"/m/{BTC}")
     figure = page.locator(".facts dl div").filter(has_text="Spread").first
     expect(figure).to_be_visible()
-    tip = page.get_by_role("tooltip")
-    # Figures that fill in meanwhile may push another one below the pointer: point again.
-    for _ in range(20):
+    tip = page.locator("[role=tooltip]")
+
+    def pointed() -> bool:
+        # Figures that fill in meanwhile may push another one below the pointer: point again.
         page.mouse.move(5, 5)
         figure.hover()
-        if "Spread over mid" in (tip.text_content() or ""):
-            break
-    expect(tip).to_contain_text("Spread over mid")
+        page.wait_for_timeout(600)
+        return "Spread over mid" in (tip.text_content() or "")
+
+    until(pointed, "the figure says what it is")
     expect(tip).to_contain_text("Age:")
     expect(tip).to_contain_text("simulated")
 

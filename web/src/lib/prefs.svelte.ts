@@ -90,6 +90,7 @@ export class Prefs {
 
   constructor() {
     this.show();
+    addEventListener("pagehide", () => this.timer !== undefined && void this.save(true));
   }
 
   /** The newer of the server's copy and this browser's. */
@@ -136,10 +137,13 @@ export class Prefs {
     this.show();
   }
 
-  private async save(): Promise<void> {
+  /** `leaving`: the page goes away, the request must not. */
+  private async save(leaving = false): Promise<void> {
+    clearTimeout(this.timer);
+    this.timer = undefined;
     if (!this.rest) return;
     try {
-      await this.rest.send("PUT", "/api/v1/prefs", this.settings);
+      await this.rest.send("PUT", "/api/v1/prefs", this.settings, leaving);
       this.unsaved = "";
     } catch (error) {
       this.unsaved = String((error as Error).message);

@@ -50,19 +50,19 @@ export class Rest {
     return (await this.call("GET", this.url(path, params))).text();
   }
 
-  async send<T>(method: "PUT" | "POST" | "DELETE", path: string, body?: unknown): Promise<T> {
-    const answer = await this.call(method, this.url(path), body === undefined ? undefined : JSON.stringify(body));
+  async send<T>(method: "PUT" | "POST" | "DELETE", path: string, body?: unknown, keepalive = false): Promise<T> {
+    const answer = await this.call(method, this.url(path), body === undefined ? undefined : JSON.stringify(body), keepalive);
     const text = await answer.text();
     return (text ? JSON.parse(text) : {}) as T;
   }
 
-  private async call(method: string, url: string, body?: string): Promise<Response> {
+  private async call(method: string, url: string, body?: string, keepalive = false): Promise<Response> {
     const headers: Record<string, string> = {};
     if (this.key()) headers["x-api-key"] = this.key();
     if (body !== undefined) headers["content-type"] = "application/json";
     let answer: Response;
     try {
-      answer = await fetch(url, { method, headers, signal: AbortSignal.timeout(TIMEOUT_MS), ...(body === undefined ? {} : { body }) });
+      answer = await fetch(url, { method, headers, keepalive, signal: AbortSignal.timeout(TIMEOUT_MS), ...(body === undefined ? {} : { body }) });
     } catch {
       throw new ApiError(0, { code: "no_answer", message: "crosstape does not answer: it is stopped or out of reach" });
     }
