@@ -130,7 +130,7 @@ def _typed(name: str, array: pa.Array, field: pa.Field) -> pa.Array:
             array = array.cast(field.type)
         else:
             array = array.cast(field.type)
-    except (pa.ArrowInvalid, pa.ArrowNotImplementedError) as error:
+    except pa.ArrowException as error:
         raise ConfigError(f"history {name}: column {field.name} is no {field.type}: {error}") from error
     if not array.null_count:
         return array
