@@ -20,6 +20,8 @@ if TYPE_CHECKING:
 
 DAY_NS = 86_400_000_000_000
 SPANS = 10_000
+# How far apart two sources may put the time of one trade: such a trade is still found by its id.
+APART_NS = 60_000_000_000
 ALL_TIME = (-(1 << 63), (1 << 63) - 1)
 
 
@@ -104,7 +106,9 @@ class History:
         bounds = pc.min_max(rows["ts"]).as_py()
         with parts.alone(folder):
             there = parts.parts(folder)
-            near = [p.path for p in there if _meet(self.span(p.path), (bounds["min"], bounds["max"]))]
+            apart = APART_NS if kind_of(kind).identity else 0
+            around = (bounds["min"] - apart, bounds["max"] + apart)
+            near = [part.path for part in there if _meet(self.span(part.path), around)]
             rows = fresh(kind_of(kind), rows, near)
             if not rows.num_rows:
                 return 0
