@@ -14,6 +14,7 @@ from sqlalchemy import inspect, text
 
 from crosstape.model.errors import ConfigError
 from crosstape.store.database import begun, connect, parse
+from crosstape.store.keys import digest
 from crosstape.store.ledger import Ledger
 from crosstape.store.migrate import VERSION_TABLE, migrate, revision_of, scripts
 from crosstape.store.tables import TABLES
@@ -53,8 +54,15 @@ def test_every_revision_becomes_todays_and_keeps_its_rows(url: str, opened: Open
         connection.execute(
             text("""INSERT INTO prefs ("user", entries, updated_ts) VALUES ('ann', '{"a": 1}', 5)""")
         )
+        if revision == "0001":
+            old = text("INSERT INTO api_keys (name, prefix, hash, role, created_ts, revoked_ts) "
+                       "VALUES ('laptop', 'ct_abcdefgh', :hash, 'trader', 5, 0)")  # fmt: skip
+            connection.execute(old, {"hash": digest("ct_abcdefgh_secret")})
     engine.dispose()
-    assert opened(url).prefs_get("ann") == {"a": 1}
+    ledger = opened(url)
+    assert ledger.prefs_get("ann") == {"a": 1}
+    if revision == "0001":
+        assert ledger.key_role("ct_abcdefgh_secret") == "trader"
     assert _differences(url) == []
 
 
@@ -92,6 +100,7 @@ def test_a_migration_that_fails_leaves_nothing_behind(url: str) -> None:
 
 OPEN = """
 import sys
+from crosstape.store.keys import digest
 from crosstape.store.ledger import Ledger
 print("ready", flush=True)
 sys.stdin.readline()

@@ -12,10 +12,12 @@ from typing import Any, TypeVar
 
 from sqlalchemy import URL, Connection, Engine, create_engine, event, make_url
 from sqlalchemy.engine.interfaces import DBAPIConnection
-from sqlalchemy.exc import ArgumentError, DBAPIError, NoSuchModuleError, SQLAlchemyError
+from sqlalchemy.exc import ArgumentError, NoSuchModuleError, SQLAlchemyError, StatementError
 
 from crosstape.model.errors import ConfigError, StoreError
+from crosstape.model.money import MoneyError
 from crosstape.store.migrate import migrate
+from crosstape.store.types import MONEY_ORDER, collate
 
 T = TypeVar("T")
 Work = Callable[[Connection], T]
@@ -145,7 +147,10 @@ def translated(what: str) -> Iterator[None]:
     """SQLAlchemy's errors as StoreError, without the statement: its values may be secret."""
     try:
         yield
-    except DBAPIError as error:
+    except StatementError as error:
+        if isinstance(error.orig, MoneyError):
+            # What the caller gave does not fit: trying again does not help, so it is no StoreError.
+            raise error.orig from error
         raise StoreError(f"the ledger cannot {what}: {' '.join(str(error.orig).split())}") from error
     except SQLAlchemyError as error:
         raise StoreError(f"the ledger cannot {what}: {type(error).__name__}") from error
@@ -162,6 +167,7 @@ def _prepare(path: Path) -> None:
 def _tune(connection: DBAPIConnection, _: Any) -> None:
     # The driver's own BEGIN comes too late for DDL and for IMMEDIATE; `_begin` says it instead.
     connection.isolation_level = None
+    connection.create_collation(MONEY_ORDER, collate)
     cursor = connection.cursor()
     for pragma in PRAGMAS:
         cursor.execute(pragma)

@@ -56,6 +56,9 @@ class Keys:
             "role": str(role),
             "created_ts": self._now(),
             "revoked_ts": 0,
+            "expires_ts": 0,
+            "scopes": "",
+            "replaced_by": 0,
         }
         self._database.write(lambda c: c.execute(insert(API_KEYS), row))
         self._forget()

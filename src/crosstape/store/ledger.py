@@ -12,22 +12,32 @@ from crosstape.model.errors import ConfigError
 from crosstape.store.records import Key
 
 if TYPE_CHECKING:
+    from crosstape.store.boards import SavedBoards
     from crosstape.store.database import Database
+    from crosstape.store.executions import Executions
+    from crosstape.store.streams import Streams
 
 
 class Ledger:
     """Every method may wait for a disk or a network: from the event loop, call through `asyncio.to_thread`.
 
+    streams, executions, boards   what the user keeps, each with methods of its own
     `key_role` reads memory and waits at most once in 5 s. Whatever the database cannot do raises StoreError,
     and the next call tries again.
     """
 
     def __init__(self, database: Database, now: Callable[[], int]) -> None:
         # SQLAlchemy costs a third of a second: only who opens a ledger pays for it.
+        from crosstape.store.boards import SavedBoards
         from crosstape.store.completeness import CompletenessTable
+        from crosstape.store.executions import Executions
         from crosstape.store.keys import Keys
         from crosstape.store.prefs import Prefs
+        from crosstape.store.streams import Streams
 
+        self.streams: Streams = Streams(database, now)
+        self.executions: Executions = Executions(database, now)
+        self.boards: SavedBoards = SavedBoards(database, now)
         self._database = database
         self._prefs = Prefs(database, now)
         self._keys = Keys(database, now)

@@ -11,9 +11,11 @@ from alembic.script import ScriptDirectory
 from sqlalchemy import Connection, func, select
 
 from crosstape.model.errors import ConfigError
-from crosstape.store.tables import TABLES
+from crosstape.store import tables, tables_chain, tables_user
 
 FOLDER = Path(__file__).parent / "migrations"
+# A table is known once its module is imported; all are in one MetaData.
+DECLARED = (tables, tables_user, tables_chain)
 VERSION_TABLE = "crosstape_revision"
 ONE_AT_A_TIME = 0x63726F73737461
 
@@ -48,7 +50,7 @@ def migrate(connection: Connection, to: str = "head") -> None:
     with environment:
         environment.configure(
             connection=connection,
-            target_metadata=TABLES,
+            target_metadata=tables.TABLES,
             version_table=VERSION_TABLE,
             transactional_ddl=True,
         )

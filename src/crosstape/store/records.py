@@ -3,8 +3,12 @@
 from __future__ import annotations
 
 from enum import StrEnum
+from typing import Literal
 
 import msgspec
+
+StreamSource = Literal["api", "file", "push"]
+StreamKind = Literal["executions", "trades", "candles"]
 
 
 class Role(StrEnum):
@@ -24,3 +28,35 @@ class Key(msgspec.Struct, frozen=True):
     role: Role
     created_ts: int
     revoked_ts: int = 0
+
+
+class Stream(msgspec.Struct, frozen=True):
+    """A named set of what was imported, fetched or pushed.
+
+    kind      executions are in the ledger; trades and candles are in the history, here only counted
+    symbol    "" = several
+    origin    the file's name, or the venue
+    count, from_ts, to_ts   0 while it is empty
+    """
+
+    id: int
+    name: str
+    source: StreamSource
+    kind: StreamKind
+    symbol: str = ""
+    origin: str = ""
+    count: int = 0
+    from_ts: int = 0
+    to_ts: int = 0
+    created_ts: int = 0
+    updated_ts: int = 0
+
+
+class SavedBoard(msgspec.Struct, frozen=True):
+    """A board that is a SELECT."""
+
+    name: str
+    sql: str
+    owner: str
+    created_ts: int
+    updated_ts: int

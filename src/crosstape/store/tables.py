@@ -1,10 +1,13 @@
-"""The ledger's tables as they are now; `migrations/` says how they became so. Times are ns since the epoch."""
+"""The ledger's own tables as they are now; `migrations/` says how they became so. Times are ns since the epoch.
+
+What a user keeps is in `tables_user`, what is seen on chains in `tables_chain`; all are in TABLES.
+"""
 
 from __future__ import annotations
 
 from sqlalchemy import JSON, BigInteger, Column, Double, Index, Integer, LargeBinary, MetaData, String, Table
 
-from crosstape.store.types import Measure
+from crosstape.store.types import Id, Measure
 
 TABLES = MetaData(
     naming_convention={
@@ -52,4 +55,23 @@ API_KEYS = Table(
     Column("role", String(16), nullable=False),
     Column("created_ts", BigInteger, nullable=False),
     Column("revoked_ts", BigInteger, nullable=False),
+    Column("expires_ts", BigInteger, nullable=False),
+    Column("scopes", String(400), nullable=False),
+    Column("replaced_by", Integer, nullable=False),
+)
+
+AUDIT_LOG = Table(
+    "audit_log",
+    TABLES,
+    Column("id", Id, primary_key=True),
+    Column("ts", BigInteger, nullable=False),
+    Column("who", String(200), nullable=False),
+    Column("key_id", Integer, nullable=False),
+    Column("role", String(16), nullable=False),
+    Column("address", String(64), nullable=False),
+    Column("action", String(16), nullable=False),
+    Column("target", String(500), nullable=False),
+    Column("status", Integer, nullable=False),
+    Column("outcome", String(200), nullable=False),
+    Index(None, "ts"),
 )
