@@ -16,6 +16,7 @@ from crosstape.api.settings import ApiSettings
 from crosstape.engine.settings import EngineSettings
 from crosstape.feeds.settings import FeedSettings
 from crosstape.model.errors import ConfigError
+from crosstape.store.cache.settings import CacheSettings
 
 PREFIX = "CROSSTAPE_"
 HIDDEN = "•••"
@@ -107,6 +108,7 @@ class Config(msgspec.Struct, frozen=True):
     tape: TapeSettings = TapeSettings()
     demo: DemoSettings = DemoSettings()
     ledger: LedgerSettings = LedgerSettings()
+    cache: CacheSettings = CacheSettings()
     venues: dict[str, VenueSettings] = {}
 
     @property

@@ -19,6 +19,8 @@ from crosstape.engine.view import View
 from crosstape.model.completeness import Completeness
 from crosstape.model.frame import CLOCK, CONFIG, Frame, Kind
 from crosstape.sim.prerender import prerender
+from crosstape.store.cache.cache import open_cache
+from crosstape.store.cache.settings import CacheSettings
 from crosstape.venues import VENUES
 from crosstape.venues.bybit.rest import instruments_page
 from crosstape.wire.request import Request
@@ -134,7 +136,8 @@ async def staged(settings: ApiSettings | None = None, ledger: Any = None, ticks:
     """Serves while the block runs; the first views are published. Port 0 unless the settings name one."""
     settings = settings if settings is not None else ApiSettings(port=0)
     hub = Hub()
-    app = create_app(hub, Process(), VENUES, ledger if ledger is not None else Notebook(), settings)
+    app = create_app(hub, Process(), VENUES, ledger if ledger is not None else Notebook(), settings,
+                     cache=open_cache(CacheSettings()))  # fmt: skip
     async with serving(app, msgspec.structs.replace(settings, host="127.0.0.1")) as port:
         stage = Stage(hub, port, all_views())
         if ticks:

@@ -16,6 +16,7 @@ from crosstape.api.settings import ApiSettings
 from crosstape.api.socket import Sockets
 from crosstape.api.web import Web
 from crosstape.model.errors import ConfigError
+from crosstape.model.ports import Cache
 from crosstape.wire.venue import Venue
 
 
@@ -28,6 +29,7 @@ def create_app(
     player: Player | None = None,
     replays: Replays | None = None,
     web: Web | None = None,
+    cache: Cache | None = None,
 ) -> Gate:
     """The ASGI application; `run` is the task behind its WebSocket topics; `web` the dashboard, as built.
 
@@ -41,7 +43,7 @@ def create_app(
     if settings.key_required and ledger is None:
         raise ConfigError(f"api: listening on {settings.host} requires keys, and there is no ledger to keep them")
     context = Context(hub, settings, operations, tuple(venues), ledger, own_version(), Traffic(),
-                      player=player, replays=replays)  # fmt: skip
+                      player=player, replays=replays, cache=cache)  # fmt: skip
     channels, keys = Channels(context), Keys(ledger, settings)
     proxy = Proxy(replays, keys, settings)
     sockets = Sockets(context, channels, keys)

@@ -16,6 +16,7 @@ from crosstape.api.requests import Requests
 from crosstape.api.settings import ApiSettings
 from crosstape.api.tables import Record, to_csv, to_json
 from crosstape.engine.view import View
+from crosstape.model.ports import Cache
 from crosstape.model.quality import Quality
 from crosstape.wire.venue import Venue
 
@@ -75,6 +76,7 @@ class Context(msgspec.Struct, frozen=True):
     requests: Requests = msgspec.field(default_factory=Requests)
     player: Player | None = None
     replays: Replays | None = None
+    cache: Cache | None = None
 
     @property
     def view(self) -> View:

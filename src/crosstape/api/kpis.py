@@ -74,6 +74,10 @@ def _cpu(context: Context, view: View, status: OperationsStatus) -> float:
     return status.cpu_percent / (psutil.cpu_count() or 1)
 
 
+def _cache(context: Context, view: View, status: OperationsStatus) -> float:
+    return 100.0 * context.cache.stats().hit_rate if context.cache is not None else NAN
+
+
 def _refresh(context: Context, view: View, status: OperationsStatus) -> float:
     return (100.0 + status.tick_ms_p99) / 1e3
 
@@ -101,6 +105,7 @@ FIGURES: tuple[tuple[str, str, bool, float, Figure, str], ...] = (
     ("error rate", "%", False, 0.1, _errors, "unreadable messages and failed requests in all frames"),
     ("memory", "%", False, 80.0, _memory, "of the machine's, resident"),
     ("CPU", "%", False, 70.0, _cpu, "of all cores"),
+    ("cache hit rate", "%", True, 95.0, _cache, "answers that were kept; those joined under way count as missed"),
     ("refresh", "s", False, 1.0, _refresh, "100 ms a view, and its tick at p99"),
     ("market coverage", "%", True, 99.0, _coverage, "subscribed rows that are not STALE"),
     ("data freshness, median", "s", False, 10.0, _freshness, "age of the newest message of subscribed rows"),

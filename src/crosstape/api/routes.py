@@ -10,6 +10,7 @@ import msgspec
 from crosstape.api import (
     metrics,
     routes_across,
+    routes_cache,
     routes_events,
     routes_markets,
     routes_quality,
@@ -102,6 +103,7 @@ ROUTES: tuple[Route, ...] = (
     Route(f"{V1}/spreads", routes_across.spreads, Across, kept=True),
     Route(f"{V1}/funding", routes_across.funding, Across, kept=True),
     Route(f"{V1}/liquidations", routes_events.liquidations, Liquidated, kept=True, also=(404,)),
+    Route(f"{V1}/cache/stats", routes_cache.stats),
     Route(f"{V1}/prefs", routes_system.prefs),
     Route(f"{V1}/prefs", routes_system.put_prefs, method="PUT", also=(413,)),
     Route(f"{V1}/tapes", routes_replay.tapes, also=(409,)),

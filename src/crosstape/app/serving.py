@@ -24,6 +24,7 @@ from crosstape.config import Config, DemoSettings
 from crosstape.engine.settings import EngineSettings, Universe
 from crosstape.engine.view import View
 from crosstape.model.errors import ConfigError, StoreError
+from crosstape.store.cache.cache import open_cache
 from crosstape.store.ledger import Ledger
 from crosstape.wire.venue import Venue
 
@@ -48,7 +49,7 @@ async def serve_live(
     if config.tape.record and any(config.tape_folder.glob("*.tape")):
         say(f"restoring from the tape in {config.tape_folder} …")
     ledger, sessions = _ledger(config), Sessions(config)
-    keeper = Keeper(ledger)
+    keeper, cache = Keeper(ledger), open_cache(config.cache)
 
     def publish(view: View) -> None:
         hub.publish(view)
@@ -58,7 +59,7 @@ async def serve_live(
     pump = live.pump(publish, hub.interest)
     vitals = Vitals(live, pump)
     try:
-        app = create_app(hub, vitals, venues, ledger, config.api, replays=sessions)
+        app = create_app(hub, vitals, venues, ledger, config.api, replays=sessions, cache=cache)
         async with serving(app, config.api) as port:
             say(f"crosstape is at http://{config.api.host}:{port}/")
             async with asyncio.TaskGroup() as group:
@@ -68,6 +69,7 @@ async def serve_live(
                 finally:
                     work.cancel()
     finally:
+        await cache.close()
         if ledger is not None:
             await keeper.flush()
             await asyncio.to_thread(ledger.close)

@@ -6,6 +6,7 @@ from collections.abc import Awaitable, Callable
 from typing import Any, Generic, ParamSpec, TypeVar, overload
 
 from crosstape.client import endpoints as of
+from crosstape.client import remote
 from crosstape.client.endpoints import Request
 
 P = ParamSpec("P")
@@ -76,6 +77,7 @@ class Methods:
     open_replay = Method(of.open_replay)
     one_replay = Method(of.one_replay)
     end_replay = Method(of.end_replay)
+    cache_stats = Method(remote.cache_stats)
 
 
 class Awaited(Methods):

@@ -2,9 +2,10 @@
 
 from __future__ import annotations
 
-from collections.abc import Sequence
-from typing import Protocol
+from collections.abc import Callable, Coroutine, Sequence
+from typing import Any, Protocol
 
+from crosstape.model.caching import CacheStats
 from crosstape.model.frame import Frame, Kind
 
 
@@ -53,4 +54,18 @@ class Recorder(Protocol):
     @property
     def failed(self) -> str:
         """ "" while recording; otherwise why it ended."""
+        ...
+
+
+class Cache(Protocol):
+    """Where slow or remote answers are kept for a while."""
+
+    async def get(
+        self, kind: str, parts: Sequence[str], source: Callable[[], Coroutine[Any, Any, bytes]]
+    ) -> bytes:
+        """The answer of these parts; `source` is asked where none is kept, and what it raises is raised here."""
+        ...
+
+    def stats(self) -> CacheStats:
+        """As of now."""
         ...
