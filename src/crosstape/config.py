@@ -20,8 +20,9 @@ from crosstape.store.cache.settings import CacheSettings
 
 PREFIX = "CROSSTAPE_"
 HIDDEN = "•••"
-# Variables with our prefix that are no settings: which file to read, a client's key, where tests find captures.
-NOT_SETTINGS = ("CONFIG", "KEY", "SHARED")
+# Variables with our prefix that are no settings: which file to read, a client's key, the vault's passphrase,
+# where tests find captures.
+NOT_SETTINGS = ("CONFIG", "KEY", "PASSPHRASE", "SHARED")
 SECRET_WORDS = ("secret", "password", "token", "private", "passphrase")
 
 
@@ -91,6 +92,17 @@ class LedgerSettings(msgspec.Struct, frozen=True):
     url: str = ""
 
 
+class VaultSettings(msgspec.Struct, frozen=True):
+    """Where exchange keys are kept, encrypted.
+
+    file       "" = "vault.json" in the data folder
+    key_file   a file (mode 0600) that holds the passphrase; "" = $CROSSTAPE_PASSPHRASE or the system's keyring
+    """
+
+    file: str = ""
+    key_file: str = ""
+
+
 class Config(msgspec.Struct, frozen=True):
     """Everything that can be set.
 
@@ -109,6 +121,7 @@ class Config(msgspec.Struct, frozen=True):
     demo: DemoSettings = DemoSettings()
     ledger: LedgerSettings = LedgerSettings()
     cache: CacheSettings = CacheSettings()
+    vault: VaultSettings = VaultSettings()
     venues: dict[str, VenueSettings] = {}
 
     @property
@@ -125,6 +138,11 @@ class Config(msgspec.Struct, frozen=True):
     def library_folder(self) -> Path:
         """Where further tapes are."""
         return Path(self.tape.library).expanduser() if self.tape.library else self.folder / "tapes"
+
+    @property
+    def vault_file(self) -> Path:
+        """Where exchange keys are."""
+        return Path(self.vault.file).expanduser() if self.vault.file else self.folder / "vault.json"
 
     @property
     def ledger_url(self) -> str:

@@ -149,13 +149,13 @@ def test_doctor_names_what_is_wrong(tmp_path: Path) -> None:
 
 def test_keys_are_made_listed_and_revoked(tmp_path: Path) -> None:
     environment = {"CROSSTAPE_DATA": str(tmp_path)}
-    key = crosstape("keys", "create", "desk", "--role", "trader", **environment).stdout.strip()
+    key = crosstape("access", "create", "desk", "--role", "trader", **environment).stdout.strip()
     assert key.startswith("ct_")
-    listed = crosstape("keys", "list", **environment).stdout
+    listed = crosstape("access", "list", **environment).stdout
     assert "desk" in listed
     assert "trader" in listed
     assert key not in listed
-    assert crosstape("keys", "revoke", "1", **environment).returncode == 0
-    again = crosstape("keys", "revoke", "7", **environment)
+    assert crosstape("access", "revoke", "1", **environment).returncode == 0
+    again = crosstape("access", "revoke", "7", **environment)
     assert again.returncode == 1
     assert "no key 7" in again.stderr

@@ -111,7 +111,7 @@ def test_a_server_that_dies_and_comes_back(opened: Opened, tmp_path: Path) -> No
 def test_a_key_is_asked_for_and_kept(opened: Opened, tmp_path: Path) -> None:
     own = Demo(tmp_path, CROSSTAPE_API__REQUIRE_KEY="true")
     (tmp_path / "demo").mkdir()
-    key = own.run("keys", "create", "e2e", "--role", "viewer").split()[-1].strip()
+    key = own.run("access", "create", "e2e", "--role", "viewer").split()[-1].strip()
     own.headers = {"x-api-key": key}
     try:
         own.start()

@@ -27,7 +27,8 @@ def addressed(venue: Venue, rest: str, stream: str) -> Venue:
         return msgspec.structs.replace(venue, streams=streams)
     base = rest.rstrip("/")
     others = tuple(msgspec.structs.replace(other, url=base) for other in venue.others)
-    return msgspec.structs.replace(venue, rest=base, others=others, streams=streams)
+    account = venue.account and msgspec.structs.replace(venue.account, rest=base)
+    return msgspec.structs.replace(venue, rest=base, others=others, streams=streams, account=account)
 
 
 def narrowed(venue: Venue, markets: tuple[str, ...]) -> Venue:

@@ -161,7 +161,7 @@ class Desk(App[None]):
 
 def _explained(error: ClientError, place: str) -> tuple[str, str, str]:
     if isinstance(error, Refused) and error.status == 401:
-        advice = "Pass --api-key KEY, or set CROSSTAPE_KEY; `crosstape keys create` makes one."
+        advice = "Pass --api-key KEY, or set CROSSTAPE_KEY; `crosstape access create` makes one."
         return "A key is needed", str(error), advice
     if isinstance(error, Refused) and error.code == "not_ready":
         return "Nearly there", "The server has no view yet.", f"{place} was reached; the first view follows soon."

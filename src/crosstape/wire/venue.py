@@ -9,6 +9,7 @@ import msgspec
 
 from crosstape.model.event import AnyEvent
 from crosstape.model.instrument import Instrument
+from crosstape.wire.account import Account
 from crosstape.wire.effect import Effect
 from crosstape.wire.request import Request
 
@@ -166,6 +167,7 @@ class Venue(msgspec.Struct, frozen=True):
     refusal    (status, headers, body) -> what it means, or None when the answer is good
     backfill   (instrument, since ns, until ns) -> the requests that fetch its candles
     builtin    instruments to go on with when REST refuses the catalogue
+    account    how an own account is asked; None = not known here
     """
 
     id: str
@@ -179,6 +181,7 @@ class Venue(msgspec.Struct, frozen=True):
     backfill: Callable[[Instrument, int, int], tuple[Request, ...]]
     builtin: Callable[[], tuple[Instrument, ...]]
     others: tuple[Rest, ...] = ()
+    account: Account | None = None
 
 
 def by_market(streams: Iterable[Stream]) -> dict[str, tuple[Stream, ...]]:

@@ -9,6 +9,7 @@ from typing import Any
 import msgspec
 
 from crosstape.model.instrument import Instrument
+from crosstape.venues.binance.account import ACCOUNT
 from crosstape.venues.binance.builtin import builtin
 from crosstape.venues.binance.rest import (
     ROOTS,
@@ -140,4 +141,5 @@ BINANCE = Venue(
     refusal=refusal,
     backfill=backfill,
     builtin=builtin,
+    account=ACCOUNT,
 )

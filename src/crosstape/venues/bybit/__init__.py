@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from functools import partial
 
+from crosstape.venues.bybit.account import ACCOUNT
 from crosstape.venues.bybit.builtin import builtin
 from crosstape.venues.bybit.rest import (
     backfill,
@@ -87,4 +88,5 @@ BYBIT = Venue(
     refusal=refusal,
     backfill=backfill,
     builtin=builtin,
+    account=ACCOUNT,
 )
