@@ -14,6 +14,7 @@ from msgspec import Meta
 
 from crosstape.api.settings import ApiSettings
 from crosstape.engine.settings import EngineSettings
+from crosstape.feeds.exchanges import ExchangeSettings
 from crosstape.feeds.settings import FeedSettings
 from crosstape.model.errors import ConfigError
 from crosstape.store.cache.settings import CacheSettings
@@ -23,7 +24,7 @@ HIDDEN = "•••"
 # Variables with our prefix that are no settings: which file to read, a client's key, the vault's passphrase,
 # where tests find captures.
 NOT_SETTINGS = ("CONFIG", "KEY", "PASSPHRASE", "SHARED")
-SECRET_WORDS = ("secret", "password", "token", "private", "passphrase")
+SECRET_WORDS = ("secret", "password", "token", "private", "passphrase", "api_key")
 
 
 class TapeSettings(msgspec.Struct, frozen=True):
@@ -123,6 +124,7 @@ class Config(msgspec.Struct, frozen=True):
     cache: CacheSettings = CacheSettings()
     vault: VaultSettings = VaultSettings()
     venues: dict[str, VenueSettings] = {}
+    ccxt: dict[str, ExchangeSettings] = {}
 
     @property
     def folder(self) -> Path:

@@ -73,8 +73,11 @@ def test_a_method_takes_what_the_endpoint_takes(name: str) -> None:
     assert taken - path - body == known
 
 
-# Of the time machine in tests/app/test_time_machine.py.
-ELSEWHERE = {"ready", "tapes", "replay", "control", "replays", "open_replay", "one_replay", "end_replay"}
+# Of the time machine in tests/app/test_time_machine.py, of other exchanges in tests/app/test_remote.py.
+ELSEWHERE = {
+    *("ready", "tapes", "replay", "control", "replays", "open_replay", "one_replay", "end_replay"),
+    *("ohlcv", "ticker", "balance"),
+}
 
 
 @pytest.mark.parametrize("name", [name for name in METHODS if name not in ELSEWHERE])

@@ -198,6 +198,28 @@ class Operations(Protocol):
         ...
 
 
+class Exchanges(Protocol):
+    """Who asks other exchanges.
+
+    ConfigError: no such exchange, symbol or timeframe, or no credentials. RemoteError: it refused, or did not
+    answer.
+    """
+
+    async def ohlcv(
+        self, exchange: str, symbol: str, timeframe: str, since_ms: int, limit: int
+    ) -> list[list[float]]:
+        """Candles, oldest first: start in ms, open, high, low, close, volume."""
+        ...
+
+    async def ticker(self, exchange: str, symbol: str) -> dict[str, Any]:
+        """The newest one."""
+        ...
+
+    async def balance(self, exchange: str) -> dict[str, dict[str, float | None]]:
+        """By asset: free, used, total."""
+        ...
+
+
 class Ledger(Protocol):
     """Who keeps preferences and keys. Called in a thread; StoreError becomes a 503."""
 

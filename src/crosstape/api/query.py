@@ -161,6 +161,9 @@ PARAMETERS: dict[str, str] = {
     "hours": "so many hours, the running one included",
     "source": "one source of frames: bybit-linear/0",
     "side": "side of the forced order: SELL closed a long",
+    "exchange": "an exchange's name as ccxt has it: kraken, coinbase, bitget",
+    "symbol": "a symbol as ccxt writes it: BTC/USD, BTC/USDT:USDT for the perpetual",
+    "timeframe": "as the exchange has them: 1m 5m 1h 1d",
     "min_usd": "least value in dollars",
 }
 

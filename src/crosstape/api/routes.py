@@ -14,6 +14,7 @@ from crosstape.api import (
     routes_events,
     routes_markets,
     routes_quality,
+    routes_remote,
     routes_replay,
     routes_system,
 )
@@ -104,6 +105,9 @@ ROUTES: tuple[Route, ...] = (
     Route(f"{V1}/funding", routes_across.funding, Across, kept=True),
     Route(f"{V1}/liquidations", routes_events.liquidations, Liquidated, kept=True, also=(404,)),
     Route(f"{V1}/cache/stats", routes_cache.stats),
+    Route(f"{V1}/ohlcv", routes_remote.ohlcv, routes_remote.Ohlcv, also=(404, 502)),
+    Route(f"{V1}/ticker", routes_remote.ticker, routes_remote.OfSymbol, also=(404, 502)),
+    Route(f"{V1}/balance", routes_remote.balance, routes_remote.OfExchange, role=Role.TRADER, also=(404, 502)),
     Route(f"{V1}/prefs", routes_system.prefs),
     Route(f"{V1}/prefs", routes_system.put_prefs, method="PUT", also=(413,)),
     Route(f"{V1}/tapes", routes_replay.tapes, also=(409,)),

@@ -23,6 +23,7 @@ from crosstape.app.status import Vitals
 from crosstape.config import Config, DemoSettings
 from crosstape.engine.settings import EngineSettings, Universe
 from crosstape.engine.view import View
+from crosstape.feeds.exchanges import Exchanges
 from crosstape.model.errors import ConfigError, StoreError
 from crosstape.store.cache.cache import open_cache
 from crosstape.store.ledger import Ledger
@@ -49,7 +50,7 @@ async def serve_live(
     if config.tape.record and any(config.tape_folder.glob("*.tape")):
         say(f"restoring from the tape in {config.tape_folder} …")
     ledger, sessions = _ledger(config), Sessions(config)
-    keeper, cache = Keeper(ledger), open_cache(config.cache)
+    keeper, cache, exchanges = Keeper(ledger), open_cache(config.cache), Exchanges(config.ccxt)
 
     def publish(view: View) -> None:
         hub.publish(view)
@@ -59,7 +60,9 @@ async def serve_live(
     pump = live.pump(publish, hub.interest)
     vitals = Vitals(live, pump)
     try:
-        app = create_app(hub, vitals, venues, ledger, config.api, replays=sessions, cache=cache)
+        app = create_app(
+            hub, vitals, venues, ledger, config.api, replays=sessions, cache=cache, exchanges=exchanges
+        )
         async with serving(app, config.api) as port:
             say(f"crosstape is at http://{config.api.host}:{port}/")
             async with asyncio.TaskGroup() as group:
@@ -70,6 +73,7 @@ async def serve_live(
                     work.cancel()
     finally:
         await cache.close()
+        await exchanges.close()
         if ledger is not None:
             await keeper.flush()
             await asyncio.to_thread(ledger.close)

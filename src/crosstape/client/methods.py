@@ -78,6 +78,9 @@ class Methods:
     one_replay = Method(of.one_replay)
     end_replay = Method(of.end_replay)
     cache_stats = Method(remote.cache_stats)
+    ohlcv = Method(remote.ohlcv)
+    ticker = Method(remote.ticker)
+    balance = Method(remote.balance)
 
 
 class Awaited(Methods):

@@ -23,5 +23,9 @@ class TapeError(CrosstapeError):
         self.offset = offset
 
 
+class RemoteError(CrosstapeError):
+    """Another exchange, asked for somebody, did not answer or refused: tell who asked, the live path goes on."""
+
+
 class StoreError(CrosstapeError):
     """Disk, database or cache unavailable: retry, the live path goes on."""
