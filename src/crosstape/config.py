@@ -18,6 +18,7 @@ from crosstape.feeds.exchanges import ExchangeSettings
 from crosstape.feeds.settings import FeedSettings
 from crosstape.model.errors import ConfigError
 from crosstape.store.cache.settings import CacheSettings
+from crosstape.store.history.settings import HistorySettings
 
 PREFIX = "CROSSTAPE_"
 HIDDEN = "•••"
@@ -123,6 +124,7 @@ class Config(msgspec.Struct, frozen=True):
     ledger: LedgerSettings = LedgerSettings()
     cache: CacheSettings = CacheSettings()
     vault: VaultSettings = VaultSettings()
+    history: HistorySettings = HistorySettings()
     venues: dict[str, VenueSettings] = {}
     ccxt: dict[str, ExchangeSettings] = {}
 
@@ -145,6 +147,11 @@ class Config(msgspec.Struct, frozen=True):
     def vault_file(self) -> Path:
         """Where exchange keys are."""
         return Path(self.vault.file).expanduser() if self.vault.file else self.folder / "vault.json"
+
+    @property
+    def history_folder(self) -> Path:
+        """Where the history is."""
+        return Path(self.history.folder).expanduser() if self.history.folder else self.folder / "history"
 
     @property
     def ledger_url(self) -> str:

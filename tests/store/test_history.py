@@ -166,6 +166,15 @@ def test_a_damaged_file_says_which(tmp_path: Path) -> None:
         History(tmp_path).append("trades", "m", trades((0, "A", 1.0, "b")))
 
 
+def test_not_known_is_null_in_the_file_and_nan_when_read(tmp_path: Path) -> None:
+    history = History(tmp_path)
+    lacks = pa.table({"ts": [START], "id": ["m:A"], "side": ["buy"], "price": [2.0], "size": [float("nan")]})
+    assert history.append("liquidations", "m", lacks) == 1
+    assert history.append("liquidations", "m", lacks) == 0
+    assert math.isnan(history.read("liquidations")["size"][0].as_py())
+    assert pl.read_parquet(history.paths("liquidations"))["size"].to_list() == [None]
+
+
 @pytest.mark.parametrize("kind", KINDS)
 def test_every_kind_takes_its_own_schema(tmp_path: Path, kind: str) -> None:
     history = History(tmp_path)

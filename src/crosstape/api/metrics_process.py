@@ -28,6 +28,7 @@ def families(context: Context) -> Iterator[Metric]:
     yield from _process(now)
     yield from _queues(now)
     yield from _tape(now)
+    yield from _history(now)
     yield from _clients(context)
     yield from _http(context.requests)
 
@@ -67,6 +68,15 @@ def _tape(now: OperationsStatus) -> Iterator[Metric]:
     yield counter("tape_lost_frames", "Frames that were folded and will never be on the tape.", (), one(tape.lost))
     yield counter("tape_troubles", "What failed without ending the recording.", ("what",),
                   [((what,), n) for what, n in tape.troubles.items()])  # fmt: skip
+
+
+def _history(now: OperationsStatus) -> Iterator[Metric]:
+    history = now.history
+    yield counter("history_rows", "Rows written to the history.", (), one(history.rows))
+    yield gauge("history_bytes", "Bytes of the history's files.", (), one(history.bytes))
+    yield gauge("history_waiting", "Moments that wait to be written.", (), one(history.waiting))
+    yield counter("history_lost_rows", "Rows dropped for want of room or disk.", (), one(history.lost))
+    yield gauge("history_failing", "1 while the history's disk refuses.", (), one(float(bool(history.failed))))
 
 
 def _clients(context: Context) -> Iterator[Metric]:

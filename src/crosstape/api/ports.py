@@ -62,6 +62,19 @@ class TapeStatus(msgspec.Struct, frozen=True):
     troubles: dict[str, int] = {}
 
 
+class HistoryStatus(msgspec.Struct, frozen=True):
+    """The Parquet files: `rows` written by this run, moments `waiting`, rows `lost` for want of room; `failed`
+    says why the last write failed."""
+
+    recording: bool = False
+    folder: str = ""
+    rows: int = 0
+    bytes: int = 0
+    waiting: int = 0
+    lost: int = 0
+    failed: str = ""
+
+
 class OperationsStatus(msgspec.Struct, frozen=True):
     """How the process is doing. NaN = not measured.
 
@@ -92,6 +105,7 @@ class OperationsStatus(msgspec.Struct, frozen=True):
     sources: tuple[SourceStatus, ...] = ()
     hosts: tuple[HostStatus, ...] = ()
     tape: TapeStatus = TapeStatus()
+    history: HistoryStatus = HistoryStatus()
 
 
 class ReplayStatus(msgspec.Struct, frozen=True):

@@ -63,7 +63,7 @@ def status_record(context: Context) -> Record:
     """The body of `/status`."""
     now, hub = context.status(), context.hub
     process = msgspec.structs.asdict(now)
-    for name in ("sources", "hosts", "tape", "version"):
+    for name in ("sources", "hosts", "tape", "history", "version"):
         process.pop(name)
     view = hub.view
     return {
@@ -76,6 +76,7 @@ def status_record(context: Context) -> Record:
         "sources": source_records(view, now.sources),
         "hosts": [msgspec.structs.asdict(host) for host in now.hosts],
         "tape": msgspec.structs.asdict(now.tape),
+        "history": msgspec.structs.asdict(now.history),
         "websocket": msgspec.structs.asdict(context.traffic),
         "hub": {"trades": len(hub.trades), "candle_bytes": hub.candles.bytes, "series_bytes": hub.series.bytes,
                 "views_skipped": hub.views_skipped},

@@ -7,6 +7,7 @@ import contextlib
 import signal
 import sys
 from collections.abc import AsyncIterator, Callable, Iterator, Sequence
+from functools import partial
 from pathlib import Path
 from typing import Any
 
@@ -17,6 +18,7 @@ from crosstape.api.hub import Hub
 from crosstape.api.server import serving
 from crosstape.app.keeping import Keeper
 from crosstape.app.known import addressed, all_venues, narrowed
+from crosstape.app.recording import Recording
 from crosstape.app.running import Live
 from crosstape.app.sessions import Sessions
 from crosstape.app.status import Vitals
@@ -51,14 +53,16 @@ async def serve_live(
         say(f"restoring from the tape in {config.tape_folder} …")
     ledger, sessions = _ledger(config), Sessions(config)
     keeper, cache, exchanges = Keeper(ledger), open_cache(config.cache), Exchanges(config.ccxt)
+    recording = Recording(config.history_folder, config.history)
 
-    def publish(view: View) -> None:
+    def publish(view: View, restoring: bool = False) -> None:
         hub.publish(view)
         keeper.take(view)
+        recording.take(view, wait=restoring)
 
-    live.open(settings, publish)
+    live.open(settings, partial(publish, restoring=True))
     pump = live.pump(publish, hub.interest)
-    vitals = Vitals(live, pump)
+    vitals = Vitals(live, pump, recording)
     try:
         app = create_app(
             hub, vitals, venues, ledger, config.api, replays=sessions, cache=cache, exchanges=exchanges
@@ -72,8 +76,7 @@ async def serve_live(
                 finally:
                     work.cancel()
     finally:
-        await cache.close()
-        await exchanges.close()
+        await asyncio.gather(cache.close(), exchanges.close(), asyncio.to_thread(recording.close))
         if ledger is not None:
             await keeper.flush()
             await asyncio.to_thread(ledger.close)

@@ -10,7 +10,8 @@ import psutil
 import structlog
 
 from crosstape import __version__
-from crosstape.api.ports import HostStatus, OperationsStatus, SourceStatus, TapeStatus
+from crosstape.api.ports import HistoryStatus, HostStatus, OperationsStatus, SourceStatus, TapeStatus
+from crosstape.app.recording import Recording
 from crosstape.app.running import Live
 from crosstape.live.pump import Pump
 from crosstape.live.timing import Samples
@@ -21,8 +22,8 @@ LAG_EVERY_S = 0.05
 class Vitals:
     """Implements the API's `Operations`."""
 
-    def __init__(self, live: Live, pump: Pump) -> None:
-        self._live, self._pump = live, pump
+    def __init__(self, live: Live, pump: Pump, recording: Recording | None = None) -> None:
+        self._live, self._pump, self._recording = live, pump, recording
         self._process = psutil.Process()
         self._process.cpu_percent()
         self._began = time.monotonic()
@@ -79,6 +80,7 @@ class Vitals:
             sources=tuple(msgspec.convert(h, SourceStatus, from_attributes=True) for h in live.feeds.health()),
             hosts=tuple(_host(h) for h in live.feeds.hosts()),
             tape=self._tape(),
+            history=self._history(),
         )
 
     def _frames_per_s(self, now: float) -> float:
@@ -100,6 +102,19 @@ class Vitals:
             failed=recorder.failed,
             lost=recorder.lost,
             troubles=dict(recorder.troubles),
+        )
+
+    def _history(self) -> HistoryStatus:
+        if self._recording is None or (recorder := self._recording.recorder) is None:
+            return HistoryStatus()
+        return HistoryStatus(
+            recording=True,
+            folder=str(recorder.history.folder),
+            rows=recorder.rows,
+            bytes=recorder.bytes,
+            waiting=recorder.waiting,
+            lost=recorder.lost,
+            failed=recorder.failed,
         )
 
 

@@ -235,6 +235,7 @@ class Status(Answer, frozen=True):
     sources: tuple[Row, ...] = ()
     hosts: tuple[Row, ...] = ()
     tape: Row = {}
+    history: Row = {}
     websocket: Row = {}
     hub: Row = {}
     metrics: tuple[Row, ...] = ()

@@ -78,7 +78,7 @@ class History:
     def paths(self, kind: str, market: str = "", since: int = ALL_TIME[0], until: int = ALL_TIME[1]) -> list[Path]:
         """Files that may have rows of since <= ts < until."""
         kind_of(kind)
-        first, last = _day(max(since, 0)), _day(max(min(until, ALL_TIME[1]) - 1, 0))
+        first, last = day_of(max(since, 0)), day_of(max(min(until, ALL_TIME[1]) - 1, 0))
         return [
             part.path
             for folder in parts.days(self.folder, kind, market)
@@ -120,10 +120,9 @@ class History:
 def _scan(kind: str, paths: Sequence[Path]) -> pl.LazyFrame:
     import polars as pl
 
-    if not kind_of(kind).open:
-        return pl.scan_parquet(list(paths), hive_partitioning=False)
     each = [pl.scan_parquet(path, hive_partitioning=False) for path in paths]
-    return pl.concat(each, how="diagonal").with_columns(pl.col(pl.Float64).fill_null(float("nan")))
+    rows = pl.concat(each, how="diagonal") if kind_of(kind).open else pl.concat(each)
+    return rows.with_columns(pl.col(pl.Float64).fill_null(float("nan")))
 
 
 def _by_day(rows: pa.Table) -> Iterator[tuple[str, pa.Table]]:
@@ -133,15 +132,16 @@ def _by_day(rows: pa.Table) -> Iterator[tuple[str, pa.Table]]:
         return
     bounds = pc.min_max(rows["ts"]).as_py()
     if bounds["min"] // DAY_NS == bounds["max"] // DAY_NS:
-        yield _day(bounds["min"]), rows
+        yield day_of(bounds["min"]), rows
         return
     # Integer division truncates towards zero: right for every time since the epoch.
     numbers = pc.divide(rows["ts"], DAY_NS)
     for number in sorted(pc.unique(numbers).to_pylist()):
-        yield _day(number * DAY_NS), rows.filter(pc.equal(numbers, number))
+        yield day_of(number * DAY_NS), rows.filter(pc.equal(numbers, number))
 
 
-def _day(ts: int) -> str:
+def day_of(ts: int) -> str:
+    """The UTC day of a time, YYYY-MM-DD."""
     return datetime.fromtimestamp(ts // 1_000_000_000, UTC).strftime("%Y-%m-%d")
 
 

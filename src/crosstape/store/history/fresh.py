@@ -65,7 +65,7 @@ def _known(near: Sequence[Path], columns: Sequence[str], only: pl.Expr | None) -
         return None
     needed = list(columns) if only is None else list(dict.fromkeys((*columns, *only.meta.root_names())))
     rows: Any = pl.scan_parquet(list(near), hive_partitioning=False).select(needed)
-    rows = rows.with_columns(pl.col(pl.Categorical).cast(pl.String))
+    rows = rows.with_columns(pl.col(pl.Categorical).cast(pl.String), pl.col(pl.Float64).fill_null(float("nan")))
     found: pl.DataFrame = (rows if only is None else rows.filter(only)).select(list(columns)).collect()
     return found
 

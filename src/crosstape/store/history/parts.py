@@ -20,7 +20,7 @@ if TYPE_CHECKING:
 
 NAME = re.compile(r"(\d{8})-(\d{8})\.parquet")
 ROW_GROUP = 131_072
-LEVEL = 3
+LEVEL = 1
 
 
 class Part(msgspec.Struct, frozen=True):
@@ -90,7 +90,7 @@ def write(folder: Path, first: int, last: int, table: pa.Table) -> Path:
     try:
         folder.mkdir(parents=True, exist_ok=True)
         pq.write_table(
-            table, begun, compression="zstd", compression_level=LEVEL, row_group_size=ROW_GROUP,
+            _unknown(table), begun, compression="zstd", compression_level=LEVEL, row_group_size=ROW_GROUP,
             write_page_index=True,
         )  # fmt: skip
         _settle(begun)
@@ -100,6 +100,19 @@ def write(folder: Path, first: int, last: int, table: pa.Table) -> Path:
         begun.unlink(missing_ok=True)
         raise StoreError(f"history: cannot write {path}: {error}") from error
     return path
+
+
+def _unknown(table: pa.Table) -> pa.Table:
+    """NaN as null: what a Parquet engine takes for not known, in sums and in a file's least and greatest."""
+    import pyarrow as pa
+    import pyarrow.compute as pc
+
+    for i, field in enumerate(table.schema):
+        if pa.types.is_floating(field.type):
+            nan = pc.is_nan(table[i])
+            if pc.any(nan).as_py():
+                table = table.set_column(i, field, pc.if_else(nan, pa.scalar(None, field.type), table[i]))
+    return table
 
 
 def remove(gone: Sequence[Part]) -> None:
