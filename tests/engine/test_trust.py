@@ -439,4 +439,4 @@ def test_the_newest_ticker_measures_how_right_our_price_is() -> None:
 
 def test_continuity_words_are_the_documented_ones() -> None:
     allowed = (Continuity.__doc__ or "").partition("one of ")[2].partition(".")[0].split()
-    assert {"Stale", "Resumed", "Repaired", "Gap", "Snapshot", "Opened", "Closed"} == set(allowed)
+    assert {"Stale", "Resumed", "Repaired", "Gap", "Differs", "Snapshot", "Opened", "Closed"} == set(allowed)

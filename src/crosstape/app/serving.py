@@ -171,14 +171,14 @@ async def simulated(demo: DemoSettings) -> AsyncIterator[tuple[Venue, ...]]:
         line = await process.stdout.readline()
         if not line:
             raise ConfigError("the simulated world did not start; see its message above")
-        yield tuple(_located(line, names))
+        yield tuple(located(line, names))
     finally:
         with contextlib.suppress(ProcessLookupError):
             process.terminate()
         await process.wait()
 
 
-def _located(line: bytes, names: list[str]) -> Iterator[Venue]:
+def located(line: bytes, names: list[str]) -> Iterator[Venue]:
     """The simulated venues at the addresses the simulator printed, with the markets it simulates."""
     found = msgspec.json.decode(line)
     for venue in all_venues():

@@ -19,6 +19,7 @@ from crosstape.model.event import AnyEvent, BookDelta
 from crosstape.model.instrument import Instrument, fold_of
 from crosstape.state.bars import Bars
 from crosstape.state.book import Book
+from crosstape.state.check import Check
 from crosstape.state.hole import Hole
 from crosstape.state.identity import Membership
 from crosstape.state.pulse import ARRAYS as PULSE
@@ -76,6 +77,7 @@ class Rest(msgspec.Struct):
     on_rows: list[str]
     columns: list[str]
     rankings: list[str]
+    checks: dict[int, Check] = {}
 
 
 @runtime_checkable
@@ -147,7 +149,7 @@ def _rest(machine: Machine) -> Rest:
         state.events, viewer.known.version if viewer.known is not None else -1,
         list(viewer.crossing.by_asset) if viewer.crossing is not None else [],
         list(viewer.crossing.on_rows) if viewer.crossing is not None else [],
-        list(viewer.values), list(viewer.rankings),
+        list(viewer.values), list(viewer.rankings), state.checks,
     )  # fmt: skip
 
 
@@ -204,7 +206,7 @@ def _load_state(state: State, rest: Rest) -> None:
     state.cells = [[float(x) for x in cell] for cell in state.cells]
     state.books = [None if parts is None else _book(parts) for parts in rest.books]
     state.identity.of = rest.identity
-    state.events, state.holes = rest.events, rest.holes
+    state.events, state.holes, state.checks = rest.events, rest.holes, rest.checks
     state.bars = [_bars(parts) for parts in rest.bars]
 
 

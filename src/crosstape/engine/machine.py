@@ -8,7 +8,7 @@ import msgspec
 
 from crosstape.boards.board import Board
 from crosstape.boards.catalogue import BOARDS
-from crosstape.engine import continuity, mending
+from crosstape.engine import checking, continuity, mending
 from crosstape.engine.digest import Digest
 from crosstape.engine.planning import Planner
 from crosstape.engine.rounds import due
@@ -173,6 +173,9 @@ class Machine:
             route.source.errors += 1
             route.source.last_error = str(error)[:200]
             return
+        if route.poll.name == "check":
+            checking.answered(self.state, route.source.market, events, frame.ts_recv)
+            return
         self._apply(route, events, frame.ts_recv)
         if route.poll.name == "trades":
             mending.answered(self.state, route.source.market, events, frame.ts_recv)
@@ -216,6 +219,8 @@ class Machine:
         continuity.ask_overdue(self.state, self.streams, self.waiting, ts)
         self.state.effects += due(self.state, self.rounds, self.state.ts, ts)
         self.trust.each_second(self.state, self.streams, self.planner.venues, ts)
+        differing = checking.each_second(self.state, self.streams, self.settings.cross_check_s, ts)
+        continuity.ask_again(self.state, self.streams, differing, self.waiting, ts)
         yield from self.viewer.view(self.state, self.settings, frame)
 
 

@@ -38,6 +38,7 @@ class EngineSettings(msgspec.Struct, frozen=True, forbid_unknown_fields=True):
     mode             live or simulated: the latter flags every row
     primary          venues an asset's price and candles are taken from, first choice first
     fees             own fees by market, instead of the published entry tiers
+    cross_check_s    how often one deep book of each market is held against the venue's REST; 0 = never
     backfill_hours   of one-minute candles asked for once for every tier A instrument; 0 = none
     """
 
@@ -46,6 +47,7 @@ class EngineSettings(msgspec.Struct, frozen=True, forbid_unknown_fields=True):
     markets: dict[str, Universe] = {}
     primary: tuple[str, ...] = ("bybit", "binance", "okx", "hyperliquid")
     fees: dict[str, Fee] = {}
+    cross_check_s: Annotated[float, Meta(ge=0)] = 0.0
     backfill_hours: Annotated[float, Meta(ge=0, le=168)] = 4.0
 
     def of(self, market: str) -> Universe:

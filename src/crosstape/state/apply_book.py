@@ -117,3 +117,5 @@ def touch_book(state: State, row: int, ts_event: int, ts: int) -> None:
         cell[LAG] = (ts - ts_event) * 1e-9
     state.book_dirty.add(row)
     state.depth_dirty.add(row)
+    if state.checks and (check := state.checks.get(row)) is not None and (book := state.books[row]) is not None:
+        check.see(book)

@@ -20,6 +20,7 @@ class Source:
     replaced_ts  when its connection was last asked to be replaced for that
     duplicates   trades and deltas that had come before; repaired: trades made up for over REST
     drifts   changes in the shape of its messages; look_at: the frame looked at next for that
+    checked  books held against its own answers over REST; differing: those that were other books
     skew     seconds its clock looked wrong lately, at most ten
     """
 
@@ -54,6 +55,8 @@ class Source:
     drifts: int = 0
     look_at: int = 0
     skew: int = 0
+    checked: int = 0
+    differing: int = 0
     hour: Hour = field(default_factory=Hour)
 
     @property

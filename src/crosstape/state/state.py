@@ -9,6 +9,7 @@ from crosstape.model.event import AnyEvent
 from crosstape.model.instrument import Instrument
 from crosstape.state.bars import Bars
 from crosstape.state.book import Book
+from crosstape.state.check import Check
 from crosstape.state.fields import (
     CELL_SIZE,
     EMPTY_CELL,
@@ -42,6 +43,7 @@ class State:
     lossy     its liquidations come from a stream that leaves some out; sampled: its books come as pictures
     trading, touching   how often each row trades, and its quote or book changes
     seen      by row: the trades it has had lately; holes: rows whose trades are being made up for
+    checks    by row: what its book looked like while the venue's own picture of it is asked for
     repaired_s   when part of its past last came from REST; skewed: its venue's clock and ours disagree
     events, effects    since the last tick: what goes into the view, what the shell is asked to do
     """
@@ -59,6 +61,7 @@ class State:
         self.quoted: list[bool] = []
         self.seen: list[Seen] = []
         self.holes: dict[int, Hole] = {}
+        self.checks: dict[int, Check] = {}
         self.large_at: list[float] = []
         self.dirty: set[int] = set()
         self.touched: set[int] = set()
@@ -125,6 +128,7 @@ class State:
         self.table.drop(row)
         self.identity.of.pop(row, None)
         self.holes.pop(row, None)
+        self.checks.pop(row, None)
         self.rings.clear(row)
         self._reset_now(row)
         self.depth[:, row] = np.nan

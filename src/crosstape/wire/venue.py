@@ -69,6 +69,8 @@ class Stream(msgspec.Struct, frozen=True):
     bulk    topics about the whole market, taken once on shard 0
     snapshot  (instrument) -> the request for its book, answered by the poll "books"; None = a fresh subscription
             brings it
+    check   (instrument) -> the request for a picture of its book to hold ours against, answered by the poll
+            "check"; None = the venue's pictures cannot be compared
     past    (instrument, since ns, until ns) -> the request for its trades of that time, answered by the poll
             "trades"; on the stream that carries trades; None = the venue has none
     lossy   the venue leaves forced orders out
@@ -93,6 +95,7 @@ class Stream(msgspec.Struct, frozen=True):
     route: str = ""
     bulk: tuple[str, ...] = ()
     snapshot: Callable[[Instrument], Request] | None = None
+    check: Callable[[Instrument], Request] | None = None
     past: Callable[[Instrument, int, int], Request] | None = None
     lossy: bool = False
     sampled: bool = False

@@ -15,6 +15,7 @@ from crosstape.venues.binance.rest import (
     ROOTS,
     backfill,
     book_request,
+    check_request,
     decode_book,
     decode_days,
     decode_instruments,
@@ -73,7 +74,7 @@ def _stream(market: str, url: str, other: int, topics: Topics, **more: Any) -> S
 
 
 def _books(market: str, rule: BookRule) -> dict[str, Any]:
-    return {"book_rule": rule, "snapshot": partial(book_request, market)}
+    return {"book_rule": rule, "snapshot": partial(book_request, market), "check": partial(check_request, market)}
 
 
 def _streams() -> tuple[Stream, ...]:
@@ -99,6 +100,7 @@ def _polls(market: str, catalogue_weight: float, days_weight: float) -> tuple[Po
         Poll(market, "books", tuple, 0.0, decode_book),
         Poll(market, "klines", tuple, 0.0, decode_klines),
         Poll(market, "trades", tuple, 0.0, decode_trades),
+        Poll(market, "check", tuple, 0.0, decode_book),
     )
 
 

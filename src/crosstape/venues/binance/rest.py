@@ -32,6 +32,7 @@ from crosstape.wire.venue import Refusal
 
 ROOTS = {"binance-usdm": "/fapi/v1", "binance-coinm": "/dapi/v1", "binance-spot": "/api/v3"}
 DEPTH = 500
+CHECK_WEIGHT = {"binance-usdm": 2.0, "binance-coinm": 2.0, "binance-spot": 5.0}
 DEPTH_WEIGHT = {"binance-usdm": 10.0, "binance-coinm": 10.0, "binance-spot": 25.0}
 CANDLES = 499
 TRADES = 1000
@@ -186,6 +187,12 @@ def book_request(market: str, instrument: Instrument) -> Request:
     """The snapshot that a book is joined to."""
     params = (("symbol", instrument.native), ("limit", str(DEPTH)))
     return Request("books", f"{ROOTS[market]}/depth", params, weight=DEPTH_WEIGHT[market], priority=0)
+
+
+def check_request(market: str, instrument: Instrument) -> Request:
+    """The best levels, to hold a book against."""
+    params = (("symbol", instrument.native), ("limit", "20"))
+    return Request("check", f"{ROOTS[market]}/depth", params, weight=CHECK_WEIGHT[market], priority=6)
 
 
 def decode_book(request: Request, body: bytes) -> Sequence[AnyEvent | Effect]:

@@ -8,6 +8,8 @@ from crosstape.venues.bybit.account import ACCOUNT
 from crosstape.venues.bybit.builtin import builtin
 from crosstape.venues.bybit.rest import (
     backfill,
+    book_request,
+    decode_book,
     decode_instruments,
     decode_klines,
     decode_ratio,
@@ -45,6 +47,7 @@ def _stream(category: str) -> Stream:
         ),
         book_rule=BookRule.STEP,
         past=past,
+        check=book_request,
     )
 
 
@@ -57,6 +60,7 @@ def _polls(category: str) -> tuple[Poll, ...]:
         Poll(market, "tickers", lambda: (tickers,), 10.0, decode_tickers),
         Poll(market, "klines", tuple, 0.0, decode_klines),
         Poll(market, "trades", tuple, 0.0, decode_trades),
+        Poll(market, "check", tuple, 0.0, decode_book),
     )  # fmt: skip
     if category == "spot":
         return polls

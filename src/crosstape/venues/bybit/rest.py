@@ -9,13 +9,25 @@ from urllib.parse import unquote
 import msgspec
 
 from crosstape.model.errors import WireError
-from crosstape.model.event import AnyEvent, Candle, CatalogueEnd, Listed, LongShort, Side, Trade
+from crosstape.model.event import (
+    AnyEvent,
+    BookSnapshot,
+    Candle,
+    CatalogueEnd,
+    Levels,
+    Listed,
+    LongShort,
+    Side,
+    Trade,
+)
 from crosstape.model.instrument import Instrument, InstrumentKind
 from crosstape.venues.bybit.ticker import MS, TickerRow, number, ticker_events
 from crosstape.wire.effect import Effect, Fetch
 from crosstape.wire.multiplier import split_multiplier
 from crosstape.wire.request import Request
 from crosstape.wire.venue import Refusal
+
+BOOK_LEVELS = 25
 
 
 class _PriceFilter(msgspec.Struct, frozen=True, rename="camel"):
@@ -70,6 +82,13 @@ class _Trades(msgspec.Struct):
     list: Sequence[_Trade]
 
 
+class _Book(msgspec.Struct):
+    symbol: str = msgspec.field(name="s")
+    bids: Levels = msgspec.field(name="b")
+    asks: Levels = msgspec.field(name="a")
+    ts: int = 0
+
+
 class _Ratio(msgspec.Struct, rename="camel"):
     symbol: str
     buy_ratio: float
@@ -92,6 +111,7 @@ _rows = msgspec.json.Decoder(_Rows)
 _ticker_rows = msgspec.json.Decoder(_Tickers)
 _klines = msgspec.json.Decoder(_Klines, strict=False)
 _trades = msgspec.json.Decoder(_Trades, strict=False)
+_books = msgspec.json.Decoder(_Book, strict=False)
 _ratios = msgspec.json.Decoder(_Ratios, strict=False)
 
 
@@ -230,6 +250,23 @@ def decode_trades(request: Request, body: bytes) -> Sequence[AnyEvent | Effect]:
         Trade(t.symbol, t.time * MS, t.price, t.size, _SIDES[t.side], t.exec_id, t.is_block_trade)
         for t in reversed(rows)
     ]
+
+
+def book_request(instrument: Instrument) -> Request:
+    """The best levels of one book."""
+    category = instrument.market.removeprefix("bybit-")
+    params = (("category", category), ("symbol", instrument.native), ("limit", str(BOOK_LEVELS)))
+    return Request("check", "/v5/market/orderbook", params, priority=6)
+
+
+def decode_book(request: Request, body: bytes) -> Sequence[AnyEvent | Effect]:
+    """The best levels. Their id counts the changes of a deeper topic than we take, so it is left out."""
+    answer = _open_answer(body)
+    try:
+        book = _books.decode(answer.result)
+    except msgspec.MsgspecError as error:
+        raise WireError(f"bybit book: {error}") from error
+    return (BookSnapshot(book.symbol, book.ts * MS, book.bids, book.asks, 0, BOOK_LEVELS),)
 
 
 def ratio_request(instrument: Instrument) -> Request:

@@ -17,6 +17,8 @@ from crosstape.venues.okx.rest import (
     INTEREST,
     TICKERS,
     backfill,
+    book_request,
+    decode_book,
     decode_funding,
     decode_instruments,
     decode_interest,
@@ -65,6 +67,7 @@ def _stream(line: str) -> Stream:
         bulk=bulk_topics(line),
         lossy=line != "spot",
         past=past,
+        check=book_request,
     )
 
 
@@ -77,6 +80,7 @@ def _polls(line: str) -> tuple[Poll, ...]:
         Poll(market, "tickers", lambda: (tickers,), 10.0, decode_tickers),
         Poll(market, "klines", tuple, 0.0, decode_klines),
         Poll(market, "trades", tuple, 0.0, decode_trades),
+        Poll(market, "check", tuple, 0.0, decode_book),
     )
     if line == "spot":
         return polls

@@ -7,7 +7,7 @@ from collections.abc import Sequence
 import msgspec
 
 from crosstape.model.errors import WireError
-from crosstape.model.event import AnyEvent, Candle, CatalogueEnd, Listed, LongShort, Trade
+from crosstape.model.event import AnyEvent, BookSnapshot, Candle, CatalogueEnd, Listed, LongShort, Trade
 from crosstape.model.instrument import Instrument, InstrumentKind
 from crosstape.venues.okx.names import KINDS, MS, is_inverse, number, pair_of
 from crosstape.venues.okx.ticker import (
@@ -34,6 +34,7 @@ BARS = {
 }  # fmt: skip
 TICKERS = "/api/v5/market/tickers"
 INTEREST = "/api/v5/public/open-interest"
+BOOK_LEVELS = 25
 PER_PAGE = 300
 RECENT_BARS = 1440
 MINUTE_NS = 60_000 * MS
@@ -57,6 +58,13 @@ class _Row(msgspec.Struct, rename="camel"):
     state: str = ""
 
 
+class _Book(msgspec.Struct, rename="camel"):
+    asks: list[tuple[float, float, str, str]]
+    bids: list[tuple[float, float, str, str]]
+    ts: int = 0
+    seq_id: int = 0
+
+
 class _Answer(msgspec.Struct):
     code: str
     msg: str = ""
@@ -72,6 +80,7 @@ _interest_rows = msgspec.json.Decoder(list[InterestRow], strict=False)
 _mark_rows = msgspec.json.Decoder(list[MarkRow], strict=False)
 _trades = msgspec.json.Decoder(list[TradeRow], strict=False)
 _ratios = msgspec.json.Decoder(list[tuple[int, float]], strict=False)
+_books = msgspec.json.Decoder(tuple[_Book], strict=False)
 _bars = msgspec.json.Decoder(list[Bar], strict=False)
 
 
@@ -233,8 +242,21 @@ def decode_trades(request: Request, body: bytes) -> Sequence[AnyEvent | Effect]:
     return trades
 
 
-def _same_order(a: Trade, b: Trade) -> bool:
-    return (a.ts_event, a.price, a.taker) == (b.ts_event, b.price, b.taker)
+def book_request(instrument: Instrument) -> Request:
+    """The best levels of one book."""
+    params = (("instId", instrument.native), ("sz", str(BOOK_LEVELS)))
+    return Request("check", "/api/v5/market/books", params, priority=6)
+
+
+def decode_book(request: Request, body: bytes) -> Sequence[AnyEvent | Effect]:
+    """The best levels, with the id the stream's updates carry. The request names the instrument."""
+    try:
+        (book,) = _books.decode(_open_answer(body))
+    except msgspec.MsgspecError as error:
+        raise WireError(f"okx book: {error}") from error
+    bids, asks = ([(price, size) for price, size, *_ in side] for side in (book.bids, book.asks))
+    native = dict(request.params).get("instId", "")
+    return (BookSnapshot(native, book.ts * MS, bids, asks, book.seq_id, BOOK_LEVELS),)
 
 
 def ratio_request(instrument: Instrument) -> Request:

@@ -1,0 +1,82 @@
+"""Books held against REST now and then, one row of a market at a time, where the operator asks for it."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping
+
+from crosstape.model.event import BookSnapshot, Continuity
+from crosstape.state.apply_book import lose_book
+from crosstape.state.check import Check
+from crosstape.state.state import State
+from crosstape.wire.effect import Fetch
+from crosstape.wire.venue import Decoded, Stream
+
+SECOND_NS = 1_000_000_000
+GIVEN_UP_NS = 30 * SECOND_NS
+
+
+def each_second(state: State, streams: Mapping[str, Stream], every_s: float, ts: int) -> list[int]:
+    """At the first TICK of a second, before it is folded: judge what came, and ask for one row a market every
+    `every_s` seconds. Gives the rows whose book is another than the venue's; they need a fresh one."""
+    if not every_s or ts // SECOND_NS == state.ts // SECOND_NS:
+        return []
+    lost = _judged(state, ts)
+    turn = int(ts / 1e9 / every_s)
+    if turn != int(state.ts / 1e9 / every_s):
+        _ask(state, streams, turn, ts)
+    return lost
+
+
+def _ask(state: State, streams: Mapping[str, Stream], turn: int, ts: int) -> None:
+    for stream in streams.values():
+        rows = [row for row in state.table.by_market.get(stream.market, {}).values() if _fit(state, row)]
+        if stream.check is None or not rows:
+            continue
+        row = rows[turn % len(rows)]
+        instrument, book = state.table.instruments[row], state.books[row]
+        if instrument is None or book is None or row in state.checks:
+            continue
+        state.checks[row] = check = Check(ts, stream.sampled)
+        check.see(book)
+        state.effects.append(Fetch(f"{stream.market}/check", stream.check(instrument)))
+
+
+def _fit(state: State, row: int) -> bool:
+    book = state.books[row]
+    return book is not None and book.synced and not state.resyncing[row] and state.table.tiers[row] == "A"
+
+
+def answered(state: State, market: str, events: Decoded, ts: int) -> None:
+    """The venue's picture came."""
+    rows = state.table.by_market.get(market, {})
+    for event in events:
+        if type(event) is BookSnapshot and (check := state.checks.get(rows.get(event.symbol, -1))) is not None:
+            check.answer, check.answered_ts = event, ts
+
+
+def _judged(state: State, ts: int) -> list[int]:
+    lost = []
+    for row, check in list(state.checks.items()):
+        if check.answer is not None and ts - check.answered_ts >= SECOND_NS:
+            if _differs(state, row, check, ts):
+                lost.append(row)
+        elif check.answer is not None or ts - check.asked_ts <= GIVEN_UP_NS:
+            continue
+        del state.checks[row]
+    return lost
+
+
+def _differs(state: State, row: int, check: Check, ts: int) -> bool:
+    wrong, source = check.wrong(), state.sources.get(state.table.shards[row])
+    # A book that lost its place meanwhile, or whose pictures are older than that, says nothing.
+    if wrong is None or source is None or check.answer is None or not _fit(state, row):
+        return False
+    source.checked += 1
+    if not wrong:
+        return False
+    source.differing += 1
+    state.gap_s[row] = ts * 1e-9
+    lose_book(state, row)
+    said = Continuity(check.answer.symbol, ts, source.name, "Differs", wrong, check.answer.last)
+    state.events.append((row, said))
+    return True

@@ -1,0 +1,70 @@
+"""A book held against the venue's own answer over REST."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass, field
+
+from crosstape.model.event import BookSnapshot, Levels
+from crosstape.state.book import Book
+
+LEVELS = 10
+MOST_PICTURES = 400
+
+
+@dataclass(slots=True)
+class Check:
+    """What a row's book looked like since its snapshot was asked for.
+
+    answer   what came, and when: it waits a second for pictures that reach us later than it did
+    ids      update ids, one a picture · bids, asks: the best levels of each picture, native prices and sizes
+    exact    pictures come too seldom to say anything unless one has the answer's own id
+    """
+
+    asked_ts: int
+    exact: bool = False
+    answer: BookSnapshot | None = None
+    answered_ts: int = 0
+    ids: list[int] = field(default_factory=list)
+    bids: list[Levels] = field(default_factory=list)
+    asks: list[Levels] = field(default_factory=list)
+
+    def see(self, book: Book) -> None:
+        """One more picture; of a busy book the first ones are kept, for the answer is older than the last."""
+        if book.synced and len(self.ids) < MOST_PICTURES:
+            bids, asks = book.levels(LEVELS)
+            self.ids.append(book.last)
+            self.bids.append(bids)
+            self.asks.append(asks)
+
+    def wrong(self) -> int | None:
+        """How many of the best levels differ from every picture that could be the answer's; None = cannot be said.
+
+        With the answer's id among the pictures not one may differ. Otherwise it lies between two of them, whose
+        sides may both have moved on: only a majority that differs is a different book.
+        """
+        answer = self.answer
+        if answer is None:
+            return None
+        theirs = _best(answer.bids, -1.0), _best(answer.asks, 1.0)
+        if answer.last and answer.last in self.ids:
+            at = len(self.ids) - 1 - self.ids[::-1].index(answer.last)
+            return _differ(theirs[0], [self.bids[at]], -1.0) + _differ(theirs[1], [self.asks[at]], 1.0)
+        outside = answer.last and self.ids and not self.ids[0] <= answer.last <= self.ids[-1]
+        if self.exact or not self.ids or outside:
+            return None
+        found = _differ(theirs[0], self.bids, -1.0) + _differ(theirs[1], self.asks, 1.0)
+        return found if found > LEVELS else 0
+
+
+def _best(levels: Levels, sign: float) -> Levels:
+    return sorted((level for level in levels if level[1] > 0.0), key=lambda level: sign * level[0])[:LEVELS]
+
+
+def _differ(theirs: Levels, pictures: list[Levels], sign: float) -> int:
+    """Levels of theirs that no picture has, and levels within theirs that every picture has and they do not."""
+    ours = {level for picture in pictures for level in picture}
+    missing = sum(level not in ours for level in theirs)
+    always = set.intersection(*({price for price, _ in picture} for picture in pictures))
+    known = {price for price, _ in theirs}
+    reach = sign * theirs[-1][0] if theirs else float("-inf")
+    return missing + sum(sign * price <= reach and price not in known for price in always)
