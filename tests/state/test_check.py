@@ -51,7 +51,7 @@ def test_the_venues_own_picture_of_any_moment_is_never_wrong(
 
 @given(st.integers(0, LEVELS - 1), st.booleans())
 def test_with_its_id_one_level_that_differs_is_found(place: int, bid: bool) -> None:
-    book, check = begun()
+    _, check = begun()
     other = Book()
     other.replace(BookSnapshot("X", 0, BIDS, ASKS, 1, 20))
     level = [((BIDS if bid else ASKS)[place][0], 0.25)]

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Iterable, Mapping
 
+from crosstape.engine.planning import past_of
 from crosstape.model.event import Continuity, Trade
 from crosstape.state.hole import Hole
 from crosstape.state.source import Source
@@ -61,8 +62,7 @@ def go_on(state: State, streams: Mapping[str, Stream], venues: Mapping[str, Venu
         elif hole.asked_ts and not hole.candles and ts > _end_of_minute(hole.opened) + FINAL_NS:
             hole.candles = True
             since = hole.closed - hole.closed % MINUTE_NS
-            for request in venues[instrument.venue].backfill(instrument, since, _end_of_minute(hole.opened)):
-                state.effects.append(Fetch(f"{instrument.market}/klines", request))
+            state.effects += past_of(venues[instrument.venue], instrument, since, _end_of_minute(hole.opened))
 
 
 def _may_ask(hole: Hole, ts: int) -> bool:

@@ -7,6 +7,7 @@ from collections.abc import Sequence
 from crosstape.engine.settings import EngineSettings
 from crosstape.engine.universe import Shards, choose, move
 from crosstape.model.event import Listed
+from crosstape.model.instrument import Instrument
 from crosstape.state.fields import DAY_TURNOVER
 from crosstape.state.state import State
 from crosstape.wire.effect import Effect, Fetch, Subscribe, Unsubscribe
@@ -15,6 +16,7 @@ from crosstape.wire.venue import Venue, by_market
 EVERY_NS = 60_000_000_000
 PATIENCE_NS = 5_000_000_000
 MINUTE_NS = 60_000_000_000
+DAY_NS = 1445 * MINUTE_NS
 
 
 class Planner:
@@ -75,8 +77,9 @@ class Planner:
             return []
         until = ts - ts % MINUTE_NS
         since = until - int(hours * 60) * MINUTE_NS
-        requests = self.venues[instrument.venue].backfill(instrument, since, until)
-        return [Fetch(f"{instrument.market}/klines", request) for request in requests]
+        # Its longest window is filled at once; a few requests each.
+        day = min(since, until - DAY_NS)
+        return past_of(self.venues[instrument.venue], instrument, since, until, day)
 
     def builtin(self, market: str, ts: int) -> list[Listed]:
         """The catalogue was refused: the instruments the venue's file knows, taken for the catalogue."""
@@ -85,6 +88,14 @@ class Planner:
         if known:
             self.catalogued[market] = ts
         return [Listed(i.native, ts, i) for i in known]
+
+
+def past_of(venue: Venue, instrument: Instrument, since: int, until: int, interest_since: int = 0) -> list[Effect]:
+    """Candles and open interest of [since, until), asked for over REST; open interest from earlier where said."""
+    candles = (Fetch(f"{instrument.market}/klines", ask) for ask in venue.backfill(instrument, since, until))
+    interest = (Fetch(f"{instrument.market}/interest_past", ask)
+                for ask in venue.interest(instrument, interest_since or since, until))  # fmt: skip
+    return [*candles, *interest]
 
 
 def _merged(effects: list[Effect]) -> list[Effect]:

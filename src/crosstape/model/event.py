@@ -95,10 +95,12 @@ class Funding(Event, frozen=True, gc=False):
 
 
 class OpenInterest(Event, frozen=True, gc=False):
-    """Open interest in native size units. `sides` = 2 where the venue adds longs and shorts."""
+    """Open interest in native size units. `sides` = 2 where the venue adds longs and shorts. `held_s`: it is of
+    the past and held for so many seconds; 0 = it holds now."""
 
     size: float
     sides: int = 1
+    held_s: int = 0
 
 
 class Ticker(Event, frozen=True, gc=False):

@@ -62,6 +62,7 @@ from crosstape.state.state import State
 
 BUY = Side.BUY
 INF = float("inf")
+SECOND_NS = 1_000_000_000
 
 
 def apply(state: State, source: Source, events: Any, ts: int) -> list[int]:
@@ -182,6 +183,10 @@ def _open_interest(state: State, source: Source, row: int, event: OpenInterest, 
     if fold is not None:
         reference = cell[MARK] if cell[MARK] == cell[MARK] else cell[LAST]
         size = fold.size(reference * fold.multiplier, size) if reference == reference else float("nan")
+    if event.held_s:
+        since = event.ts_event // SECOND_NS
+        state.rings.amend_oi(row, since, since + event.held_s, state.second, size)
+        return False
     return _set(state, row, OI, size, ts)
 
 

@@ -209,6 +209,15 @@ class Rings:
             # The open five minutes have gathered closed minutes only.
             self.five.amend(row, second // 300 - when // 300, flows, price)
 
+    def amend_oi(self, row: int, since: int, until: int, second: int, oi: float) -> None:
+        """Open interest of [since, until), seconds since the epoch, into the slots that closed in it."""
+        for ring in self.all:
+            step, now = ring.step_s, second // ring.step_s
+            first, last = max(-(-since // step), now - ring.slots), min((until - 1) // step, now)
+            # The slot that closes at mark `m` is the one before the m-th.
+            for mark in range(first, last + 1):
+                ring.oi[ring.at(now + 1 - mark), row] = oi
+
     def refresh(self, step: int) -> None:
         """One small part of the exact recomputation: part `step` of `REFRESH_STEPS`."""
         ring = self.all[step % 3]

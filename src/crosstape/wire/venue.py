@@ -169,6 +169,7 @@ class Venue(msgspec.Struct, frozen=True):
     others     hosts of markets that are not at `rest`
     refusal    (status, headers, body) -> what it means, or None when the answer is good
     backfill   (instrument, since ns, until ns) -> the requests that fetch its candles
+    interest   the same for its open interest, answered by the poll "interest_past" where a market has one
     builtin    instruments to go on with when REST refuses the catalogue
     account    how an own account is asked; None = not known here
     """
@@ -183,6 +184,7 @@ class Venue(msgspec.Struct, frozen=True):
     refusal: Callable[[int, str, bytes], Refusal | None]
     backfill: Callable[[Instrument, int, int], tuple[Request, ...]]
     builtin: Callable[[], tuple[Instrument, ...]]
+    interest: Callable[[Instrument, int, int], tuple[Request, ...]] = lambda instrument, since, until: ()
     others: tuple[Rest, ...] = ()
     account: Account | None = None
 

@@ -21,6 +21,7 @@ from crosstape.sim.okx.native import (
     mark,
     pair_of,
     plain,
+    size_text,
     ticker,
     trade_row,
 )
@@ -194,6 +195,22 @@ def account_ratio(stream: Stream, query: Query) -> Found:
     return [[str(bucket * BUCKET_NS // MS), plain(long / (1 - long), 4)] for bucket, long in longs]
 
 
+def interest_history(stream: Stream, query: Query) -> Found:
+    """A contract's open interest at five-minute marks, newest first: contracts, coins, dollars."""
+    row, world = row_of(stream, query), stream.world
+    contract, carry = world.rows.contracts[row], world.trading.carry[row]
+    end = min(number(query, "end", 1 << 53, 1 << 53) * MS, world.now_ns) // BUCKET_NS
+    first = -(-number(query, "begin", 0, 1 << 53) * MS // BUCKET_NS)
+    buckets = range(end, max(first - 1, end - number(query, "limit", 100, 100)), -1)
+    found = [(bucket, carry.interest(bucket)) for bucket in buckets]
+    price = float(world.mark[row])
+    coin = contract.lot / price if contract.inverse else contract.lot
+    return [
+        [str(bucket * BUCKET_NS // MS), size_text(contract, oi), plain(oi * coin, 8), plain(oi * coin * price, 8)]
+        for bucket, oi in found
+    ]
+
+
 def nothing(stream: Stream, query: Query) -> Found:
     """No maintenance is planned."""
     return []
@@ -213,6 +230,7 @@ ROUTES: Final[Mapping[str, Callable[[Stream, Query], object]]] = {
     "/public/open-interest": open_interest,
     "/public/mark-price": mark_price,
     "/public/time": time,
+    "/rubik/stat/contracts/open-interest-history": interest_history,
     "/rubik/stat/contracts/long-short-account-ratio-contract": account_ratio,
     "/system/status": nothing,
 }

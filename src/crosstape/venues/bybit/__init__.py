@@ -11,11 +11,13 @@ from crosstape.venues.bybit.rest import (
     book_request,
     decode_book,
     decode_instruments,
+    decode_interest_past,
     decode_klines,
     decode_ratio,
     decode_tickers,
     decode_trades,
     instruments_page,
+    interest_past,
     past,
     ratio_request,
     refusal,
@@ -54,7 +56,7 @@ def _stream(category: str) -> Stream:
 def _polls(category: str) -> tuple[Poll, ...]:
     market = f"bybit-{category}"
     tickers = Request("tickers", "/v5/market/tickers", (("category", category),))
-    polls = (
+    polls: tuple[Poll, ...] = (
         Poll(market, "instruments", lambda: (instruments_page(category),), 300.0,
              partial(decode_instruments, category)),
         Poll(market, "tickers", lambda: (tickers,), 10.0, decode_tickers),
@@ -64,6 +66,7 @@ def _polls(category: str) -> tuple[Poll, ...]:
     )  # fmt: skip
     if category == "spot":
         return polls
+    polls += (Poll(market, "interest_past", tuple, 0.0, decode_interest_past),)
     return (*polls, Poll(market, "ratio", tuple, 0.0, decode_ratio, each=ratio_request, each_s=300.0, per_s=2.0))
 
 
@@ -75,7 +78,7 @@ CAPABILITIES = (
     Capability("ticker", "stream + REST", "snapshot and changed fields; all markets every 10 s"),
     Capability("mark, index", "stream", "with the ticker"),
     Capability("funding", "stream", "with its interval, per instrument"),
-    Capability("open interest", "stream", "single-sided where sent, else half and flagged"),
+    Capability("open interest", "stream", "single-sided where sent, else half and flagged; past from REST"),
     Capability("liquidations", "stream", "every liquidation, 500 ms batches; price is the bankruptcy price"),
     Capability("long/short ratio", "REST", "tier A contracts, each every 5 min; accounts"),
     Capability("candles", "built from trades", "back-filled from REST klines, flagged REPAIRED"),
@@ -91,6 +94,7 @@ BYBIT = Venue(
     capabilities=CAPABILITIES,
     refusal=refusal,
     backfill=backfill,
+    interest=interest_past,
     builtin=builtin,
     account=ACCOUNT,
 )

@@ -22,11 +22,13 @@ from crosstape.venues.okx.rest import (
     decode_funding,
     decode_instruments,
     decode_interest,
+    decode_interest_past,
     decode_klines,
     decode_marks,
     decode_ratio,
     decode_tickers,
     decode_trades,
+    interest_past,
     past,
     ratio_request,
     refusal,
@@ -88,6 +90,7 @@ def _polls(line: str) -> tuple[Poll, ...]:
     interest = whole_line("interest", INTEREST, line)
     polls += (
         Poll(market, "marks", lambda: (marks,), 10.0, decode_marks),
+        Poll(market, "interest_past", tuple, 0.0, decode_interest_past),
         Poll(market, "interest", lambda: (interest,), 10.0, decode_interest),
         Poll(market, "ratio", tuple, 0.0, decode_ratio, each=ratio_request, each_s=300.0, per_s=1.0),
     )
@@ -106,7 +109,7 @@ CAPABILITIES = (
     Capability("mark", "stream + REST", "200 ms on change; all every 10 s"),
     Capability("index", "stream", "for instruments whose mark price is streamed too"),
     Capability("funding", "stream + REST", "interval from this funding to the next, per instrument"),
-    Capability("open interest", "stream + REST", "contracts, single-sided; all every 10 s"),
+    Capability("open interest", "stream + REST", "contracts, single-sided; all every 10 s; past from REST"),
     Capability("liquidations", "stream, lossy", "at most one a second and contract: a lower bound"),
     Capability("long/short ratio", "REST", "tier A contracts, each every 5 min; accounts"),
     Capability("candles", "built from trades", "back-filled from REST, flagged REPAIRED; days are UTC days"),
@@ -123,5 +126,6 @@ OKX = Venue(
     capabilities=CAPABILITIES,
     refusal=refusal,
     backfill=backfill,
+    interest=interest_past,
     builtin=builtin,
 )
