@@ -22,6 +22,7 @@ from crosstape.api.app import create_app
 from crosstape.api.hub import Hub
 from crosstape.api.server import serving
 from crosstape.api.settings import ApiSettings
+from crosstape.app.journal import Journal
 from crosstape.app.running import Live
 from crosstape.app.status import Vitals
 from crosstape.config import Config
@@ -151,7 +152,7 @@ async def receive(order: Order, folder: Path) -> dict[str, Any]:
     running, pauses = asyncio.create_task(live.run(pump)), Pauses()
     async with contextlib.AsyncExitStack() as stack:
         if order.api:
-            app = create_app(hub, Vitals(live, pump), venues, None, config.api)
+            app = create_app(hub, Vitals(live, pump, Journal()), venues, None, config.api)
             port = await stack.enter_async_context(serving(app, config.api))
             say({"port": port, "zero": live.clock.now() - time.monotonic_ns()})
         found: dict[str, Any] = dict(await measured(pump, tap, order))

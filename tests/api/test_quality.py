@@ -48,6 +48,23 @@ async def test_hours_of_the_ledger_and_the_running_one(client: httpx.AsyncClient
     assert [row["source"] for row in one] == ["okx-swap/0"]
 
 
+async def test_the_machine_for_administrators(client: httpx.AsyncClient) -> None:
+    answer = (await client.get(f"{V1}/admin/system")).json()
+    assert answer["log"] == [
+        {"ts_ms": 5, "level": "warning", "event": "connection closed", "details": "code=1006"}
+    ]
+    assert {"cpu_percent", "memory_bytes", "disk_free_bytes", "net_sent_per_s", "uptime_s"} <= set(
+        answer["process"]
+    )
+    assert set(answer["queues"]) == {"intake_waiting", "intake_limit", "intake_deepest", "intake_pauses"}
+    markets = {row["market"]: row for row in answer["exchanges"]}
+    assert markets["bybit-linear"]["frames"] > 100
+    assert answer["error_rate"] == pytest.approx(
+        answer["errors"] / sum(row["frames"] for row in answer["exchanges"])
+    )
+    assert "log" not in (await client.get(f"{V1}/status")).json()["process"]
+
+
 async def test_the_running_hour_is_judged_by_the_views_clock(client: httpx.AsyncClient, hub: Hub) -> None:
     view = hub.view
     assert view is not None

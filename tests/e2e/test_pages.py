@@ -95,3 +95,10 @@ def test_the_phones_market_shows_one_pane_at_a_time(opened: Opened) -> None:
         expect(page.get_by_label(label, exact=True).first).to_be_visible()
         expect(page.locator(".chart")).to_have_count(0)
     assert "pane=venues" in page.url
+
+
+def test_the_log_is_on_the_system_page(opened: Opened) -> None:
+    page = opened("/system")
+    log = page.get_by_role("region", name="Recent log")
+    expect(log.get_by_role("row").filter(has_text="connections opened").first).to_be_visible()
+    expect(page.get_by_text("Disk free")).to_be_visible()

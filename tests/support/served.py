@@ -12,7 +12,7 @@ from typing import Any
 import msgspec
 
 from crosstape.api import ApiSettings, Hub, create_app, serving
-from crosstape.api.ports import OperationsStatus, SourceStatus
+from crosstape.api.ports import LogLine, OperationsStatus, SourceStatus
 from crosstape.engine.machine import Machine
 from crosstape.engine.settings import Configure, EngineSettings, Universe, encode_command
 from crosstape.engine.view import View
@@ -82,7 +82,8 @@ class Process:
 
     def status(self) -> OperationsStatus:
         source = SourceStatus("bybit-linear/0", "open", 1_795_000_000_000_000_000, 1, 10, 100, 3)
-        return OperationsStatus(version="test", uptime_s=1.0, sources=(source,))
+        line = LogLine(5, "warning", "connection closed", "code=1006")
+        return OperationsStatus(version="test", uptime_s=1.0, sources=(source,), log=(line,))
 
 
 class Notebook:

@@ -75,6 +75,15 @@ class HistoryStatus(msgspec.Struct, frozen=True):
     failed: str = ""
 
 
+class LogLine(msgspec.Struct, frozen=True):
+    """One line of the log: its time, debug … critical, what happened, and the rest of it."""
+
+    ts_ms: int
+    level: str
+    event: str
+    details: str
+
+
 class OperationsStatus(msgspec.Struct, frozen=True):
     """How the process is doing. NaN = not measured.
 
@@ -82,6 +91,9 @@ class OperationsStatus(msgspec.Struct, frozen=True):
     intake_waiting      arrivals not folded yet; intake_deepest: the most ever; intake_pauses: how often readers
                         had to wait
     cpu_percent         of one core
+    disk_*              of the data folder's file system; written_per_s: bytes by this process
+    net_*_per_s         bytes of the whole machine, loopback included
+    log                 the newest lines, oldest first
     """
 
     version: str = ""
@@ -102,6 +114,12 @@ class OperationsStatus(msgspec.Struct, frozen=True):
     cpu_s: float = 0.0
     open_files: int = 0
     threads: int = 0
+    disk_free_bytes: int = 0
+    disk_total_bytes: int = 0
+    disk_written_per_s: float = float("nan")
+    net_received_per_s: float = float("nan")
+    net_sent_per_s: float = float("nan")
+    log: tuple[LogLine, ...] = ()
     sources: tuple[SourceStatus, ...] = ()
     hosts: tuple[HostStatus, ...] = ()
     tape: TapeStatus = TapeStatus()

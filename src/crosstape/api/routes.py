@@ -82,6 +82,7 @@ ROUTES: tuple[Route, ...] = (
     Route("/ready", routes_system.ready, role=None, also=(503,)),
     Route("/metrics", metrics.metrics, media="text/plain"),
     Route(f"{V1}/status", routes_system.status, kept=True),
+    Route(f"{V1}/admin/system", routes_system.admin_system, role=Role.ADMIN),
     Route(f"{V1}/quality", routes_quality.quality, Trusted),
     Route(f"{V1}/kpis", routes_quality.key_figures),
     Route(f"{V1}/venues", routes_system.venues, kept=True),

@@ -63,7 +63,7 @@ def status_record(context: Context) -> Record:
     """The body of `/status`."""
     now, hub = context.status(), context.hub
     process = msgspec.structs.asdict(now)
-    for name in ("sources", "hosts", "tape", "history", "version"):
+    for name in ("sources", "hosts", "tape", "history", "version", "log"):
         process.pop(name)
     view = hub.view
     return {
@@ -84,6 +84,44 @@ def status_record(context: Context) -> Record:
         "kpis": kpis(context),
         "continuity": [continuity_record(b.id, b.event) for b in list(hub.continuity)[-RECENT:]],
     }  # fmt: skip
+
+
+async def admin_system(context: Context, ask: Ask[Query]) -> Answer:
+    """The machine and the process: CPU, memory, disk, network, queues, error rates, budgets of requests, whether
+    each exchange is well, and the newest log lines."""
+    now, view = context.status(), context.hub.view
+    whole = status_record(context)
+    frames = sum(source["frames"] for source in whole["sources"])
+    errors = sum(source["errors"] + source["failed"] for source in whole["sources"])
+    return context.json({
+        "process": whole["process"],
+        "queues": {"intake_waiting": now.intake_waiting, "intake_limit": now.intake_limit,
+                   "intake_deepest": now.intake_deepest, "intake_pauses": now.intake_pauses},
+        "error_rate": errors / frames if frames else float("nan"),
+        "errors": errors,
+        "rate_limits": whole["hosts"],
+        "exchanges": exchange_records(source_records(view, now.sources)),
+        "tape": whole["tape"],
+        "websocket": whole["websocket"],
+        "log": [msgspec.structs.asdict(line) for line in now.log],
+    })  # fmt: skip
+
+
+def exchange_records(sources: list[Record]) -> list[Record]:
+    """Sources by market: how many there are and are well, frames, gaps, errors, the newest error."""
+    found: dict[str, Record] = {}
+    for source in sources:
+        market = found.setdefault(source["market"], {
+            "market": source["market"], "sources": 0, "well": 0, "frames": 0, "gaps": 0, "errors": 0,
+            "last_error": "",
+        })  # fmt: skip
+        market["sources"] += 1
+        market["well"] += source["state"] in ("open", "idle")
+        market["frames"] += source["frames"]
+        market["gaps"] += source["gaps"]
+        market["errors"] += source["errors"] + source["failed"]
+        market["last_error"] = source["last_error"] or market["last_error"]
+    return list(found.values())
 
 
 def source_records(view: View | None, feeds: tuple[SourceStatus, ...]) -> list[Record]:

@@ -16,8 +16,10 @@ import msgspec
 from crosstape.api.app import create_app
 from crosstape.api.hub import Hub
 from crosstape.api.server import serving
+from crosstape.app.journal import Journal
 from crosstape.app.keeping import Keeper
 from crosstape.app.known import addressed, all_venues, narrowed
+from crosstape.app.narrator import Narrator
 from crosstape.app.recording import Recording
 from crosstape.app.running import Live
 from crosstape.app.sessions import Sessions
@@ -48,21 +50,23 @@ async def serve_live(
     once: bool = False,
 ) -> None:
     """Run until SIGINT or SIGTERM. With `once`: end as soon as data flows, Unreachable if none does."""
-    live, hub = Live(config, venues), Hub()
-    if config.tape.record and any(config.tape_folder.glob("*.tape")):
-        say(f"restoring from the tape in {config.tape_folder} …")
+    live, hub, journal = Live(config, venues), Hub(), Journal()
+    journal.listen()
+    _say_what_is_restored(config, say)
     ledger, sessions = _ledger(config), Sessions(config)
     keeper, cache, exchanges = Keeper(ledger), open_cache(config.cache), Exchanges(config.ccxt)
-    recording = Recording(config.history_folder, config.history)
+    recording, narrator = Recording(config.history_folder, config.history), Narrator()
 
     def publish(view: View, restoring: bool = False) -> None:
         hub.publish(view)
         keeper.take(view)
         recording.take(view, wait=restoring)
+        if not restoring:
+            narrator.take(view)
 
     live.open(settings, partial(publish, restoring=True))
     pump = live.pump(publish, hub.interest)
-    vitals = Vitals(live, pump, recording)
+    vitals = Vitals(live, pump, journal, recording)
     try:
         app = create_app(
             hub, vitals, venues, ledger, config.api, replays=sessions, cache=cache, exchanges=exchanges
@@ -76,10 +80,20 @@ async def serve_live(
                 finally:
                     work.cancel()
     finally:
+        journal.leave()
         await asyncio.gather(cache.close(), exchanges.close(), asyncio.to_thread(recording.close))
-        if ledger is not None:
-            await keeper.flush()
-            await asyncio.to_thread(ledger.close)
+        await _close(ledger, keeper)
+
+
+async def _close(ledger: Ledger | None, keeper: Keeper) -> None:
+    if ledger is not None:
+        await keeper.flush()
+        await asyncio.to_thread(ledger.close)
+
+
+def _say_what_is_restored(config: Config, say: Callable[[str], None]) -> None:
+    if config.tape.record and any(config.tape_folder.glob("*.tape")):
+        say(f"restoring from the tape in {config.tape_folder} …")
 
 
 async def _work(live: Live, pump: Any, vitals: Vitals, sessions: Sessions, keeper: Keeper) -> None:

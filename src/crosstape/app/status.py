@@ -4,6 +4,8 @@ from __future__ import annotations
 
 import asyncio
 import time
+from pathlib import Path
+from typing import Any
 
 import msgspec
 import psutil
@@ -11,6 +13,7 @@ import structlog
 
 from crosstape import __version__
 from crosstape.api.ports import HistoryStatus, HostStatus, OperationsStatus, SourceStatus, TapeStatus
+from crosstape.app.journal import Journal
 from crosstape.app.recording import Recording
 from crosstape.app.running import Live
 from crosstape.live.pump import Pump
@@ -19,11 +22,40 @@ from crosstape.live.timing import Samples
 LAG_EVERY_S = 0.05
 
 
+class Moved:
+    """What goes to disk and over the network, from counters of the system; what it does not tell is NaN."""
+
+    def __init__(self, folder: Path) -> None:
+        self._folder, self._process = folder, psutil.Process()
+        self._before = (0.0, (0, 0, 0))
+        self._rates: tuple[float, ...] = (float("nan"),) * 3
+
+    def read(self, now: float) -> dict[str, Any]:
+        """Fields of the status; rates over a second at least."""
+        then, before = self._before
+        if now - then >= 1.0:
+            counts = self._counts()
+            if then:
+                self._rates = tuple((new - old) / (now - then) for new, old in zip(counts, before, strict=True))
+            self._before = (now, counts)
+        written, received, sent = self._rates
+        disk = psutil.disk_usage(str(self._folder)) if self._folder.is_dir() else None
+        return {"disk_free_bytes": disk.free if disk else 0, "disk_total_bytes": disk.total if disk else 0,
+                "disk_written_per_s": written, "net_received_per_s": received, "net_sent_per_s": sent}  # fmt: skip
+
+    def _counts(self) -> tuple[int, int, int]:
+        machine = psutil.net_io_counters()
+        # Not every system counts what a process writes.
+        own = self._process.io_counters() if hasattr(self._process, "io_counters") else None
+        return (own.write_bytes if own else 0), machine.bytes_recv, machine.bytes_sent
+
+
 class Vitals:
     """Implements the API's `Operations`."""
 
-    def __init__(self, live: Live, pump: Pump, recording: Recording | None = None) -> None:
-        self._live, self._pump, self._recording = live, pump, recording
+    def __init__(self, live: Live, pump: Pump, journal: Journal, recording: Recording | None = None) -> None:
+        self._live, self._pump, self._journal, self._recording = live, pump, journal, recording
+        self._moved = Moved(live.config.folder)
         self._process = psutil.Process()
         self._process.cpu_percent()
         self._began = time.monotonic()
@@ -77,10 +109,12 @@ class Vitals:
             intake_pauses=live.intake.pauses,
             frames=timing.frames,
             frames_per_s=self._frames_per_s(now),
+            log=self._journal.newest(),
             sources=tuple(msgspec.convert(h, SourceStatus, from_attributes=True) for h in live.feeds.health()),
             hosts=tuple(_host(h) for h in live.feeds.hosts()),
             tape=self._tape(),
             history=self._history(),
+            **self._moved.read(now),
         )
 
     def _frames_per_s(self, now: float) -> float:

@@ -45,6 +45,14 @@ export interface Status {
   kpis: Kpi[];
 }
 
+/** The machine and the newest log lines, as `/api/v1/admin/system` has them. */
+export interface Machine {
+  process: Record<string, Num>;
+  errors: number;
+  error_rate: Num;
+  log: { ts_ms: number; level: string; event: string; details: string }[];
+}
+
 /** One source in one hour, as `/api/v1/quality` has it. */
 export interface Hour {
   hour_ms: number;
