@@ -159,3 +159,23 @@ def test_keys_are_made_listed_and_revoked(tmp_path: Path) -> None:
     again = crosstape("access", "revoke", "7", **environment)
     assert again.returncode == 1
     assert "no key 7" in again.stderr
+
+
+def test_keys_are_scoped_expire_and_rotate(tmp_path: Path) -> None:
+    environment = {"CROSSTAPE_DATA": str(tmp_path)}
+    options = ("--scope", "boards", "--scope", "ws", "--expires", "90d")
+    key = crosstape("access", "create", "desk", *options, **environment).stdout.strip()
+    fresh = crosstape("access", "rotate", "1", "--overlap", "2h", **environment).stdout.strip()
+    assert fresh.startswith("ct_")
+    assert fresh != key
+    listed = crosstape("access", "list", **environment).stdout
+    assert listed.count("boards ws") == 2
+    for options, said in (
+        (("--scope", "nothing"), "'nothing'; allowed: assets,"),
+        (("--expires", "soon"), "allowed: 30s, 15m, 12h, 90d, 4w"),
+    ):
+        refused = crosstape("access", "create", "x", *options, **environment)
+        assert refused.returncode == 2
+        assert said in refused.stderr
+    assert "no working key 1 to rotate" in crosstape("access", "rotate", "1", **environment).stderr
+    assert "outcome" in crosstape("access", "audit", "--since", "1d", **environment).stdout

@@ -12,6 +12,7 @@ from alembic.autogenerate import compare_metadata
 from alembic.migration import MigrationContext
 from sqlalchemy import inspect, text
 
+from crosstape.model.access import Grant
 from crosstape.model.errors import ConfigError
 from crosstape.store.database import begun, connect, parse
 from crosstape.store.keys import digest
@@ -62,7 +63,7 @@ def test_every_revision_becomes_todays_and_keeps_its_rows(url: str, opened: Open
     ledger = opened(url)
     assert ledger.prefs_get("ann") == {"a": 1}
     if revision == "0001":
-        assert ledger.key_role("ct_abcdefgh_secret") == "trader"
+        assert ledger.key_grant("ct_abcdefgh_secret") == Grant(1, "laptop", "trader")
     assert _differences(url) == []
 
 

@@ -5,7 +5,7 @@ from __future__ import annotations
 import asyncio
 import contextlib
 import time
-from collections.abc import AsyncIterator, Iterator
+from collections.abc import AsyncIterator, Iterator, Sequence
 from functools import lru_cache
 from typing import Any
 
@@ -16,7 +16,9 @@ from crosstape.api.ports import LogLine, OperationsStatus, SourceStatus
 from crosstape.engine.machine import Machine
 from crosstape.engine.settings import Configure, EngineSettings, Universe, encode_command
 from crosstape.engine.view import View
+from crosstape.model.access import Grant, Written
 from crosstape.model.completeness import Completeness
+from crosstape.model.errors import StoreError
 from crosstape.model.frame import CLOCK, CONFIG, Frame, Kind
 from crosstape.sim.prerender import prerender
 from crosstape.store.cache.cache import open_cache
@@ -92,6 +94,8 @@ class Notebook:
     def __init__(self, keys: dict[str, str] | None = None) -> None:
         self.keys, self.prefs, self.asked = keys or {}, dict[str, dict[str, Any]](), 0
         self.hours: list[Completeness] = []
+        self.written: list[Written] = []
+        self.away = False
 
     def prefs_get(self, user: str) -> dict[str, Any]:
         return self.prefs.get(user, {})
@@ -102,9 +106,20 @@ class Notebook:
     def completeness(self, source: str, since: int, until: int) -> list[Completeness]:
         return [h for h in self.hours if source in ("", h.source) and since <= h.hour < until]
 
-    def key_role(self, key: str) -> str | None:
+    def key_grant(self, key: str) -> Grant | None:
         self.asked += 1
-        return self.keys.get(key)
+        role, *scopes = self.keys.get(key, "").split() or [""]
+        number = list(self.keys).index(key) + 1 if role else 0
+        return Grant(number, f"{key}'s", role, tuple(scopes)) if role else None
+
+    def audit_put(self, rows: Sequence[Written]) -> None:
+        if self.away:
+            raise StoreError("away")
+        self.written += rows
+
+    def audit(self, since: int = 0, until: int = 0, who: str = "", limit: int = 100) -> list[Written]:
+        found = [w for w in self.written if w.ts >= since and (w.ts < until or not until) and who in ("", w.who)]
+        return found[::-1][:limit]
 
 
 class Stage:

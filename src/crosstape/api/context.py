@@ -27,10 +27,13 @@ HTML = b"text/html; charset=utf-8"
 
 
 class Caller(msgspec.Struct, frozen=True):
-    """Who asks. Without a key: the local user."""
+    """Who asks. Without a key: the local user. `user` owns preferences; `key_id` 0 = without a key."""
 
     role: Role = Role.ADMIN
     user: str = "local"
+    name: str = "local"
+    key_id: int = 0
+    scopes: tuple[str, ...] = ()
 
 
 class Ask(msgspec.Struct, Generic[Q], frozen=True):

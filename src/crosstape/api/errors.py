@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import math
 from collections.abc import Iterable
 from difflib import get_close_matches
 
@@ -29,12 +30,25 @@ class ErrorBody(msgspec.Struct, frozen=True):
 
 
 class ApiError(CrosstapeError):
-    """The caller asked for something that cannot be answered."""
+    """The caller asked for something that cannot be answered; `retry_after_s` > 0 = not yet."""
 
-    def __init__(self, status: int, code: str, message: str, parameter: str = "", allowed: str = "") -> None:
+    def __init__(
+        self,
+        status: int,
+        code: str,
+        message: str,
+        parameter: str = "",
+        allowed: str = "",
+        retry_after_s: float = 0.0,
+    ) -> None:
         super().__init__(message)
-        self.status = status
+        self.status, self.retry_after_s = status, retry_after_s
         self.detail = ErrorDetail(code, message, parameter, allowed)
+
+    @property
+    def headers(self) -> dict[str, str]:
+        """Retry-After in whole seconds, where it helps to come again."""
+        return {"retry-after": str(math.ceil(self.retry_after_s))} if self.retry_after_s > 0 else {}
 
     @property
     def body(self) -> bytes:

@@ -2,9 +2,11 @@
 
 from __future__ import annotations
 
+import asyncio
 from collections.abc import Awaitable, Callable, Mapping, MutableMapping
 from typing import Any
 
+from crosstape.api.auditing import Auditor, address_of, audited
 from crosstape.api.channels import Channels
 from crosstape.api.context import Context
 from crosstape.api.errors import ApiError
@@ -46,26 +48,31 @@ class Gate:
     ) -> None:
         self._rest, self._sockets, self._keys, self._channels, self._web = rest, sockets, keys, channels, web
         self._hub, self._settings, self._requests = context.hub, context.settings, context.requests
-        self._proxy = proxy
+        self._proxy, self._auditor = proxy, Auditor(context.ledger)
         self._plain = list(SECURITY)
         self._origins = frozenset(origin.encode() for origin in context.settings.cors_origins)
 
     async def run(self) -> None:
-        """Steps the WebSocket topics with every view, until cancelled."""
+        """Steps the WebSocket topics with every view and writes the audit log, until cancelled."""
         try:
-            await self._channels.run()
+            async with asyncio.TaskGroup() as group:
+                group.create_task(self._auditor.run())
+                group.create_task(self._channels.run())
         finally:
             await self._proxy.close()
 
     async def __call__(self, scope: Scope, receive: Receive, send: Send) -> None:
         """One connection."""
         if scope["type"] == "http":
-            await self._requests.timed(self._http, pattern_of(scope["path"]), scope, receive, send)
+            await self._requests.timed(self._audited, pattern_of(scope["path"]), scope, receive, send)
         elif scope["type"] == "websocket":
             below = scope["path"].startswith(BELOW)
             await (self._proxy.socket if below else self._sockets)(scope, receive, send)
         else:
             await self._rest(scope, receive, send)
+
+    async def _audited(self, scope: Scope, receive: Receive, send: Send) -> None:
+        await audited(self._auditor, self._http, scope, receive, send)
 
     async def _http(self, scope: Scope, receive: Receive, send: Send) -> None:
         headers = dict(scope["headers"])
@@ -78,11 +85,12 @@ class Gate:
                 return await _send_file(send, file, headers, scope["method"] == "HEAD")
             self._check_body(headers)
             if not _is_open(scope["path"]):
-                scope["crosstape.caller"] = await self._keys.caller(headers)
+                where = (address_of(scope), scope["method"], scope["path"])
+                scope["crosstape.caller"] = await self._keys.caller(headers, b"", *where)
             if scope["method"] != "GET" and not origin_allowed(headers, self._settings):
                 raise ApiError(403, "wrong_origin", "this origin is not allowed", "origin", "cors_origins")
         except ApiError as error:
-            return await respond(send, error.status, error.body, extra)
+            return await refuse(send, error, extra)
         if scope["path"].startswith(BELOW):
             return await self._proxied(scope, receive, send, extra)
         if scope["method"] == "GET":
@@ -101,7 +109,7 @@ class Gate:
         try:
             await self._proxy.http(scope, receive, send, extra)
         except ApiError as error:
-            await respond(send, error.status, error.body, extra)
+            await refuse(send, error, extra)
 
     def _check_body(self, headers: Mapping[bytes, bytes]) -> None:
         length = headers.get(b"content-length", b"0")
@@ -145,6 +153,12 @@ async def respond(
         headers.append((b"www-authenticate", b"Bearer"))
     await send({"type": "http.response.start", "status": status, "headers": headers})
     await send({"type": "http.response.body", "body": body})
+
+
+async def refuse(send: Send, error: ApiError, extra: list[tuple[bytes, bytes]]) -> None:
+    """An error as an answer."""
+    more = [(name.encode(), value.encode()) for name, value in error.headers.items()]
+    await respond(send, error.status, error.body, [*extra, *more])
 
 
 async def _send_file(send: Send, file: File, headers: Mapping[bytes, bytes], head_only: bool) -> None:

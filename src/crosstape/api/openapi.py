@@ -20,9 +20,10 @@ NAMES = {
 REASONS = {400: "a parameter is wrong", 401: "a key is required, or the one given is wrong",
            403: "not allowed", 404: "no such thing", 409: "not in this state", 413: "the body is too large",
            414: "the query is too long",
+           429: "too many requests; see Retry-After",
            500: "a fault of ours", 502: "another exchange refused, or did not answer",
            503: "not ready, or a part is unavailable"}  # fmt: skip
-ALWAYS = (400, 403, 414, 500, 503)
+ALWAYS = (400, 403, 414, 429, 500, 503)
 TABLE = {"type": "object", "required": ["mode", "ts_ms", "view"]}
 
 

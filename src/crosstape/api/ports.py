@@ -8,6 +8,7 @@ from typing import Any, Protocol
 
 import msgspec
 
+from crosstape.model.access import Grant, Written
 from crosstape.model.completeness import Completeness
 
 
@@ -267,6 +268,14 @@ class Ledger(Protocol):
         """Hours that begin in [since, until); "" = every source."""
         ...
 
-    def key_role(self, key: str) -> str | None:
-        """ "viewer", "trader" or "admin"; None for a key that is unknown or revoked."""
+    def key_grant(self, key: str) -> Grant | None:
+        """What the key may do; None for one that is unknown, revoked or expired."""
+        ...
+
+    def audit_put(self, rows: Sequence[Written]) -> None:
+        """Append to the audit log."""
+        ...
+
+    def audit(self, since: int = 0, until: int = 0, who: str = "", limit: int = 100) -> Sequence[Written]:
+        """The audit log in [since, until), newest first; 0 and "" = all."""
         ...

@@ -6,8 +6,9 @@ import asyncio
 from collections.abc import Awaitable, Callable, MutableMapping
 from typing import TYPE_CHECKING, Any
 
+from crosstape.api.auditing import address_of
 from crosstape.api.errors import ApiError
-from crosstape.api.keys import Keys, check_host, origin_allowed
+from crosstape.api.keys import Keys, check_host, code_of, origin_allowed
 from crosstape.api.ports import Replays, Session
 from crosstape.api.settings import ApiSettings
 
@@ -15,7 +16,7 @@ if TYPE_CHECKING:
     import aiohttp
 
 BELOW = "/replay/"
-WRONG_KEY, GONE, LEFT = 4001, 4004, 1012
+GONE, LEFT = 4004, 1012
 CHUNK = 65_536
 USED_S = 5.0
 # What belongs to a connection, or is ours to say.
@@ -79,9 +80,9 @@ class Proxy:
             return await send({"type": "websocket.close", "code": 1008})
         await send({"type": "websocket.accept"})
         try:
-            await self._keys.caller(headers, scope["query_string"])
+            await self._keys.caller(headers, scope["query_string"], address_of(scope), path=scope["path"])
         except ApiError as error:
-            return await send({"type": "websocket.close", "code": WRONG_KEY, "reason": str(error)})
+            return await send({"type": "websocket.close", "code": code_of(error), "reason": str(error)})
         await self._joined(session, receive, send)
 
     async def _joined(self, session: Session, receive: Receive, send: Send) -> None:

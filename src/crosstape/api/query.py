@@ -43,6 +43,15 @@ class Paged(Formatted, frozen=True):
     offset: Rank = 0
 
 
+class Audited(Formatted, frozen=True):
+    """Which entries of the audit log; limit 0 = the configured page."""
+
+    limit: Rank = 0
+    since_ms: Millis = 0
+    until_ms: Millis = 0
+    who: Text = ""
+
+
 class Filtered(Paged, frozen=True):
     """Which instruments."""
 
@@ -155,6 +164,8 @@ PARAMETERS: dict[str, str] = {
     "sort": "a column, id, symbol or base; a leading - sorts descending; unknown values come last",
     "fields": "columns, comma-separated; all = every one",
     "since_ms": "only later than this, ms since the epoch",
+    "until_ms": "only earlier than this, ms since the epoch; 0 = until now",
+    "who": "only of this key, by its name",
     "tf": "timeframe: 1m 3m 5m 15m 30m 1h 2h 4h 6h 12h 1d",
     "depth": "levels a side",
     "id": "instrument id",

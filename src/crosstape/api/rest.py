@@ -88,7 +88,7 @@ def _page(pattern: str) -> HTTPRouteHandler:
 
 
 def _refused(_: Request[Any, Any, Any], error: ApiError) -> Response[bytes]:
-    return Response(error.body, status_code=error.status, media_type=JSON.decode())
+    return Response(error.body, status_code=error.status, media_type=JSON.decode(), headers=error.headers)
 
 
 def _http(request: Request[Any, Any, Any], error: HTTPException) -> Response[bytes]:

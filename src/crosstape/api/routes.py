@@ -10,6 +10,7 @@ import msgspec
 from crosstape.api import (
     metrics,
     routes_across,
+    routes_audit,
     routes_cache,
     routes_events,
     routes_markets,
@@ -22,6 +23,7 @@ from crosstape.api.context import Answer, Ask, Context
 from crosstape.api.ports import Role
 from crosstape.api.query import (
     Across,
+    Audited,
     Bars,
     Deep,
     Described,
@@ -48,6 +50,7 @@ class Route(msgspec.Struct, frozen=True):
     also     answers besides 200 and the ones every endpoint may give
     takes    what its body is decoded into
     media    of an answer that is not JSON
+    reads    changes nothing, whatever its method: not in the audit log
     """
 
     path: str
@@ -59,6 +62,7 @@ class Route(msgspec.Struct, frozen=True):
     also: tuple[int, ...] = ()
     takes: Any = dict[str, Any]
     media: str = ""
+    reads: bool = False
 
     @property
     def prefix(self) -> str:
@@ -111,6 +115,7 @@ ROUTES: tuple[Route, ...] = (
     Route(f"{V1}/balance", routes_remote.balance, routes_remote.OfExchange, role=Role.TRADER, also=(404, 502)),
     Route(f"{V1}/prefs", routes_system.prefs),
     Route(f"{V1}/prefs", routes_system.put_prefs, method="PUT", also=(413,)),
+    Route(f"{V1}/audit", routes_audit.audit, Audited, role=Role.ADMIN),
     Route(f"{V1}/tapes", routes_replay.tapes, also=(409,)),
     Route(f"{V1}/replay", routes_replay.replay, also=(409,)),
     Route(f"{V1}/replay", routes_replay.control, method="POST", also=(409, 413), takes=routes_replay.Control),

@@ -28,6 +28,11 @@ class ApiSettings(msgspec.Struct, frozen=True, forbid_unknown_fields=True):
     fresh_s           a view older than this is not ready
     max_replays       tapes replayed at a time, each by a process of its own
     replay_idle_s     a replay that nobody asks for this long is ended
+    require_key_to_write   a key for every request that changes something; "auto" = as require_key. On loopback
+                      only this machine's users can ask, and pages of others are kept out by Host and Origin
+    rate_per_s, rate_burst   requests a key may make, on average and at once; without a key, an address. This
+                      machine's own requests without a key are not limited
+    wrong_keys_per_min   wrong keys an address may try; then it is refused unread
     key_cache_s       how long a key's role is remembered; a revoked key works at most this long
     """
 
@@ -51,6 +56,10 @@ class ApiSettings(msgspec.Struct, frozen=True, forbid_unknown_fields=True):
     max_replays: Annotated[int, msgspec.Meta(ge=0, le=64)] = 4
     replay_idle_s: Annotated[float, msgspec.Meta(gt=0)] = 600.0
     key_cache_s: float = 5.0
+    require_key_to_write: bool | Literal["auto"] = "auto"
+    rate_per_s: Annotated[float, msgspec.Meta(gt=0)] = 100.0
+    rate_burst: Annotated[int, msgspec.Meta(ge=1)] = 1_000
+    wrong_keys_per_min: Annotated[int, msgspec.Meta(ge=1)] = 30
 
     @property
     def key_required(self) -> bool:
@@ -58,6 +67,11 @@ class ApiSettings(msgspec.Struct, frozen=True, forbid_unknown_fields=True):
         if self.require_key == "auto":
             return not is_loopback(self.host)
         return self.require_key
+
+    @property
+    def write_key_required(self) -> bool:
+        """Whether a request that changes something is refused without a key."""
+        return self.key_required or self.require_key_to_write is True
 
 
 def is_loopback(host: str) -> bool:

@@ -1,7 +1,7 @@
 """`/ws`: the ASGI endpoint, beside Litestar because a send there costs too much.
 
 Close codes: 4001 wrong or missing key · 4002 too many mistakes · 4008 the client cannot keep up ·
-4009 too many clients · 1009 a message longer than 64 KiB · 1012 the server stops.
+4009 too many clients · 1013 try again later · 1009 a message longer than 64 KiB · 1012 the server stops.
 """
 
 from __future__ import annotations
@@ -10,14 +10,15 @@ import asyncio
 from collections.abc import Awaitable, Callable, MutableMapping
 from typing import Any, Protocol
 
+from crosstape.api.auditing import address_of
 from crosstape.api.channels import Channels
 from crosstape.api.client import Client, Wire
 from crosstape.api.context import Context
 from crosstape.api.errors import ApiError
-from crosstape.api.keys import Keys, check_host, origin_allowed
+from crosstape.api.keys import Keys, check_host, code_of, origin_allowed
 from crosstape.api.message import Message
 
-WRONG_KEY, MISTAKES, CANNOT_KEEP_UP, TOO_MANY = 4001, 4002, 4008, 4009
+MISTAKES, CANNOT_KEEP_UP, TOO_MANY = 4002, 4008, 4009
 RAW = "crosstape.raw"
 Scope = MutableMapping[str, Any]
 Receive = Callable[[], Awaitable[Any]]
@@ -81,9 +82,9 @@ class Sockets:
             return await send({"type": "websocket.close", "code": 1008})
         await send({"type": "websocket.accept"})
         try:
-            await self._keys.caller(headers, scope["query_string"])
+            await self._keys.caller(headers, scope["query_string"], address_of(scope), path=scope["path"])
         except ApiError as error:
-            return await send({"type": "websocket.close", "code": WRONG_KEY, "reason": str(error)})
+            return await send({"type": "websocket.close", "code": code_of(error), "reason": str(error)})
         traffic = self._context.traffic
         if traffic.clients >= self._context.settings.max_clients:
             return await send({"type": "websocket.close", "code": TOO_MANY, "reason": "too many clients"})

@@ -7,7 +7,7 @@ import hmac
 import signal
 import sys
 import time
-from collections.abc import Callable
+from collections.abc import Callable, Sequence
 from pathlib import Path
 from typing import Any
 
@@ -22,6 +22,7 @@ from crosstape.api.server import serving
 from crosstape.api.settings import ApiSettings
 from crosstape.app.player import Player
 from crosstape.app.reel import beginning
+from crosstape.model.access import Grant, Written
 from crosstape.model.errors import ConfigError
 from crosstape.tape.summary import Summary, summarise
 from crosstape.venues import VENUES
@@ -62,9 +63,17 @@ class InMemory:
         """Only the running hour of a replay is known, and the tape tells that."""
         return ()
 
-    def key_role(self, key: str) -> str | None:
+    def key_grant(self, key: str) -> Grant | None:
         """The one key may do all."""
-        return "admin" if self._key and hmac.compare_digest(key.encode(), self._key.encode()) else None
+        right = self._key and hmac.compare_digest(key.encode(), self._key.encode())
+        return Grant(0, "replay", "admin") if right else None
+
+    def audit_put(self, rows: Sequence[Written]) -> None:
+        """A replay writes nothing; whoever asked for it is in the log of the server that started it."""
+
+    def audit(self, since: int = 0, until: int = 0, who: str = "", limit: int = 100) -> tuple[()]:
+        """Nothing is written here."""
+        return ()
 
 
 async def serve_replay(

@@ -6,7 +6,7 @@ from collections.abc import Awaitable, Callable
 from typing import Any, Generic, ParamSpec, TypeVar, overload
 
 from crosstape.client import endpoints as of
-from crosstape.client import remote
+from crosstape.client import records, remote
 from crosstape.client.endpoints import Request
 
 P = ParamSpec("P")
@@ -68,6 +68,7 @@ class Methods:
     spreads = Method(of.spreads)
     funding = Method(of.funding)
     liquidations = Method(of.liquidations)
+    audit = Method(records.audit)
     prefs = Method(of.prefs)
     put_prefs = Method(of.put_prefs)
     tapes = Method(of.tapes)

@@ -31,6 +31,8 @@ PRAGMAS = (
     "PRAGMA foreign_keys = ON",
     "PRAGMA journal_size_limit = 67108864",
 )
+# Longer than a migration takes on a busy machine, while which others wait to open.
+SQLITE = {"timeout": 20.0}
 POSTGRES = {"connect_timeout": 5, "options": "-c statement_timeout=30000 -c lock_timeout=5000"}
 
 
@@ -124,7 +126,7 @@ def parse(url: str) -> URL:
 def connect(address: URL) -> Engine:
     """An engine; nothing is opened yet."""
     postgres = address.get_backend_name() == "postgresql"
-    arguments = {k: v for k, v in POSTGRES.items() if k not in address.query} if postgres else {}
+    arguments = {k: v for k, v in (POSTGRES if postgres else SQLITE).items() if k not in address.query}
     try:
         engine = create_engine(address, pool_pre_ping=postgres, connect_args=arguments)
     except (ImportError, NoSuchModuleError) as error:

@@ -7,27 +7,29 @@ from collections.abc import Callable, Sequence
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
+from crosstape.model.access import Grant, Written
 from crosstape.model.completeness import Completeness
 from crosstape.model.errors import ConfigError
-from crosstape.store.records import Key
 
 if TYPE_CHECKING:
     from crosstape.store.boards import SavedBoards
     from crosstape.store.database import Database
     from crosstape.store.executions import Executions
+    from crosstape.store.keys import Keys
     from crosstape.store.streams import Streams
 
 
 class Ledger:
     """Every method may wait for a disk or a network: from the event loop, call through `asyncio.to_thread`.
 
-    streams, executions, boards   what the user keeps, each with methods of its own
-    `key_role` reads memory and waits at most once in 5 s. Whatever the database cannot do raises StoreError,
+    streams, executions, boards   what the user keeps; access: keys of the API; each with methods of its own
+    `key_grant` reads memory and waits at most once in 5 s. Whatever the database cannot do raises StoreError,
     and the next call tries again.
     """
 
     def __init__(self, database: Database, now: Callable[[], int]) -> None:
         # SQLAlchemy costs a third of a second: only who opens a ledger pays for it.
+        from crosstape.store.audit import Audit
         from crosstape.store.boards import SavedBoards
         from crosstape.store.completeness import CompletenessTable
         from crosstape.store.executions import Executions
@@ -37,10 +39,11 @@ class Ledger:
 
         self.streams: Streams = Streams(database, now)
         self.executions: Executions = Executions(database, now)
+        self.access: Keys = Keys(database, now)
         self.boards: SavedBoards = SavedBoards(database, now)
         self._database = database
         self._prefs = Prefs(database, now)
-        self._keys = Keys(database, now)
+        self._audit = Audit(database)
         self._completeness = CompletenessTable(database)
 
     @classmethod
@@ -67,21 +70,17 @@ class Ledger:
         """Replace what the user has; plain JSON values."""
         self._prefs.put(user, prefs)
 
-    def key_create(self, name: str, role: str) -> str:
-        """A new key: the only time it can be seen."""
-        return self._keys.create(name, role)
+    def key_grant(self, key: str) -> Grant | None:
+        """What the key may do; None for a wrong, revoked or expired one."""
+        return self.access.grant(key)
 
-    def key_role(self, key: str) -> str | None:
-        """ "viewer", "trader" or "admin"; None for a wrong or revoked key."""
-        return self._keys.role(key)
+    def audit_put(self, rows: Sequence[Written]) -> None:
+        """Append to the audit log."""
+        self._audit.put(rows)
 
-    def keys(self) -> list[Key]:
-        """Every key ever made, without the key."""
-        return self._keys.all()
-
-    def key_revoke(self, id: int) -> bool:
-        """False when there is no such working key."""
-        return self._keys.revoke(id)
+    def audit(self, since: int = 0, until: int = 0, who: str = "", limit: int = 100) -> list[Written]:
+        """The audit log, newest first; 0 and "" = all."""
+        return self._audit.newest(since, until, who, limit)
 
     def completeness_put(self, rows: Sequence[Completeness]) -> None:
         """Insert or replace rows, by source and hour."""

@@ -8,7 +8,7 @@ from alembic.config import Config
 from alembic.migration import MigrationContext
 from alembic.runtime.environment import EnvironmentContext
 from alembic.script import ScriptDirectory
-from sqlalchemy import Connection, func, select
+from sqlalchemy import Connection, func, select, text
 
 from crosstape.model.errors import ConfigError
 from crosstape.store import tables, tables_chain, tables_user
@@ -35,7 +35,10 @@ def migrate(connection: Connection, to: str = "head") -> None:
     """Apply what is missing. The caller owns the transaction: all of it or nothing."""
     known = scripts()
     if connection.dialect.name == "postgresql":
+        # Whoever comes second waits for the first one's migration, which takes longer than any other lock.
+        connection.execute(text("SET LOCAL lock_timeout = '60s'"))
         connection.execute(select(func.pg_advisory_xact_lock(ONE_AT_A_TIME)))
+        connection.execute(text("SET LOCAL lock_timeout = DEFAULT"))
     now = revision_of(connection)
     if now and now not in {script.revision for script in known.walk_revisions()}:
         raise ConfigError(

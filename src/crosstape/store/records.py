@@ -20,7 +20,8 @@ class Role(StrEnum):
 
 
 class Key(msgspec.Struct, frozen=True):
-    """A key as it may be shown: never the key. `revoked_ts` 0 = it works."""
+    """A key as it may be shown: never the key. `revoked_ts` 0 = not revoked, `expires_ts` 0 = never,
+    `replaced_by` = the key it was rotated to, 0 = none."""
 
     id: int
     name: str
@@ -28,6 +29,9 @@ class Key(msgspec.Struct, frozen=True):
     role: Role
     created_ts: int
     revoked_ts: int = 0
+    expires_ts: int = 0
+    scopes: tuple[str, ...] = ()
+    replaced_by: int = 0
 
 
 class Stream(msgspec.Struct, frozen=True):
