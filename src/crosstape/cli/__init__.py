@@ -9,6 +9,7 @@ import click
 
 from crosstape import __version__
 from crosstape.cli.access import access
+from crosstape.cli.importing import import_file
 from crosstape.cli.keys import keys
 from crosstape.cli.running import demo, up
 from crosstape.cli.showing import boards, config, doctor, venues
@@ -18,7 +19,7 @@ from crosstape.cli.terminal import tui
 from crosstape.cli.trusting import kpi, quality
 from crosstape.model.errors import ConfigError, CrosstapeError, TapeError
 
-ALL = (up, demo, tui, sim, replay, tape, venues, boards, quality, kpi, access, keys, doctor, config)
+ALL = (up, demo, tui, sim, replay, tape, venues, boards, quality, kpi, import_file, access, keys, doctor, config)
 COMMANDS = {command.name or "": command for command in ALL}
 
 
