@@ -19,6 +19,7 @@ from crosstape.feeds.settings import FeedSettings
 from crosstape.model.errors import ConfigError
 from crosstape.store.cache.settings import CacheSettings
 from crosstape.store.history.settings import HistorySettings
+from crosstape.store.sql.settings import SqlSettings
 
 PREFIX = "CROSSTAPE_"
 HIDDEN = "•••"
@@ -125,6 +126,7 @@ class Config(msgspec.Struct, frozen=True):
     cache: CacheSettings = CacheSettings()
     vault: VaultSettings = VaultSettings()
     history: HistorySettings = HistorySettings()
+    sql: SqlSettings = SqlSettings()
     venues: dict[str, VenueSettings] = {}
     ccxt: dict[str, ExchangeSettings] = {}
 

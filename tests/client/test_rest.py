@@ -73,10 +73,11 @@ def test_a_method_takes_what_the_endpoint_takes(name: str) -> None:
     assert taken - path - body == known
 
 
-# Of the time machine in tests/app/test_time_machine.py, of other exchanges in tests/app/test_remote.py.
+# Of the time machine in tests/app/test_time_machine.py, of other exchanges in tests/app/test_remote.py,
+# of SQL in tests/app/test_asking.py.
 ELSEWHERE = {
     *("ready", "tapes", "replay", "control", "replays", "open_replay", "one_replay", "end_replay"),
-    *("ohlcv", "ticker", "balance"),
+    *("ohlcv", "ticker", "balance", "sql", "sql_bytes"),
 }
 
 

@@ -148,12 +148,14 @@ class Stage:
 
 
 @contextlib.asynccontextmanager
-async def staged(settings: ApiSettings | None = None, ledger: Any = None, ticks: int = 12) -> AsyncIterator[Stage]:
+async def staged(
+    settings: ApiSettings | None = None, ledger: Any = None, ticks: int = 12, hub: Hub | None = None, **parts: Any
+) -> AsyncIterator[Stage]:
     """Serves while the block runs; the first views are published. Port 0 unless the settings name one."""
     settings = settings if settings is not None else ApiSettings(port=0)
-    hub = Hub()
+    hub = hub if hub is not None else Hub()
     app = create_app(hub, Process(), VENUES, ledger if ledger is not None else Notebook(), settings,
-                     cache=open_cache(CacheSettings()))  # fmt: skip
+                     cache=open_cache(CacheSettings()), **parts)  # fmt: skip
     async with serving(app, msgspec.structs.replace(settings, host="127.0.0.1")) as port:
         stage = Stage(hub, port, all_views())
         if ticks:

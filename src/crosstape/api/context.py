@@ -10,7 +10,7 @@ import msgspec
 from crosstape.api.errors import ApiError, unknown
 from crosstape.api.hub import Hub
 from crosstape.api.lookup import Lookup
-from crosstape.api.ports import Exchanges, Ledger, Operations, OperationsStatus, Player, Replays, Role
+from crosstape.api.ports import Exchanges, Ledger, Operations, OperationsStatus, Player, Queries, Replays, Role
 from crosstape.api.query import Formatted, Query
 from crosstape.api.requests import Requests
 from crosstape.api.settings import ApiSettings
@@ -81,6 +81,7 @@ class Context(msgspec.Struct, frozen=True):
     replays: Replays | None = None
     cache: Cache | None = None
     exchanges: Exchanges | None = None
+    queries: Queries | None = None
 
     @property
     def view(self) -> View:

@@ -18,7 +18,8 @@ NAMES = {
     "replay": "a replay's id, see /api/v1/replays",
 }
 REASONS = {400: "a parameter is wrong", 401: "a key is required, or the one given is wrong",
-           403: "not allowed", 404: "no such thing", 409: "not in this state", 413: "the body is too large",
+           403: "not allowed", 404: "no such thing",
+           408: "it took too long", 409: "not in this state", 413: "the body is too large",
            414: "the query is too long",
            429: "too many requests; see Retry-After",
            500: "a fault of ours", 502: "another exchange refused, or did not answer",

@@ -17,6 +17,7 @@ from crosstape.api import (
     routes_quality,
     routes_remote,
     routes_replay,
+    routes_sql,
     routes_system,
 )
 from crosstape.api.context import Answer, Ask, Context
@@ -116,6 +117,7 @@ ROUTES: tuple[Route, ...] = (
     Route(f"{V1}/prefs", routes_system.prefs),
     Route(f"{V1}/prefs", routes_system.put_prefs, method="PUT", also=(413,)),
     Route(f"{V1}/audit", routes_audit.audit, Audited, role=Role.ADMIN),
+    Route(f"{V1}/query", routes_sql.query, method="POST", also=(408, 409, 413), takes=routes_sql.Question),
     Route(f"{V1}/tapes", routes_replay.tapes, also=(409,)),
     Route(f"{V1}/replay", routes_replay.replay, also=(409,)),
     Route(f"{V1}/replay", routes_replay.control, method="POST", also=(409, 413), takes=routes_replay.Control),

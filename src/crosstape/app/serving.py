@@ -16,6 +16,7 @@ import msgspec
 from crosstape.api.app import create_app
 from crosstape.api.hub import Hub
 from crosstape.api.server import serving
+from crosstape.app.asking import open_sql
 from crosstape.app.journal import Journal
 from crosstape.app.keeping import Keeper
 from crosstape.app.known import addressed, all_venues, narrowed
@@ -43,12 +44,9 @@ class Unreachable(ConfigError):
 
 
 async def serve_live(
-    config: Config,
-    venues: Sequence[Venue],
-    settings: EngineSettings,
-    say: Callable[[str], None],
+    config: Config, venues: Sequence[Venue], settings: EngineSettings, say: Callable[[str], None],
     once: bool = False,
-) -> None:
+) -> None:  # fmt: skip
     """Run until SIGINT or SIGTERM. With `once`: end as soon as data flows, Unreachable if none does."""
     live, hub, journal = Live(config, venues), Hub(), Journal()
     journal.listen()
@@ -56,6 +54,7 @@ async def serve_live(
     ledger, sessions = _ledger(config), Sessions(config)
     keeper, cache, exchanges = Keeper(ledger), open_cache(config.cache), Exchanges(config.ccxt)
     recording, narrator = Recording(config.history_folder, config.history), Narrator()
+    asks = open_sql(recording.history, lambda: hub.view, ledger, config.sql)
 
     def publish(view: View, restoring: bool = False) -> None:
         hub.publish(view)
@@ -69,8 +68,9 @@ async def serve_live(
     vitals = Vitals(live, pump, journal, recording)
     try:
         app = create_app(
-            hub, vitals, venues, ledger, config.api, replays=sessions, cache=cache, exchanges=exchanges
-        )
+            hub, vitals, venues, ledger, config.api, replays=sessions, cache=cache, exchanges=exchanges,
+            queries=asks if config.sql.enabled else None,
+        )  # fmt: skip
         async with serving(app, config.api) as port:
             say(f"crosstape is at http://{config.api.host}:{port}/")
             async with asyncio.TaskGroup() as group:
@@ -81,7 +81,8 @@ async def serve_live(
                     work.cancel()
     finally:
         journal.leave()
-        await asyncio.gather(cache.close(), exchanges.close(), asyncio.to_thread(recording.close))
+        await asyncio.gather(cache.close(), exchanges.close(), asyncio.to_thread(asks.close))
+        await asyncio.to_thread(recording.close)
         await _close(ledger, keeper)
 
 

@@ -14,12 +14,17 @@ from crosstape.cli.keys import keys
 from crosstape.cli.running import demo, up
 from crosstape.cli.showing import boards, config, doctor, venues
 from crosstape.cli.simulating import sim
+from crosstape.cli.sql import sql
 from crosstape.cli.tapes import replay, tape
 from crosstape.cli.terminal import tui
 from crosstape.cli.trusting import kpi, quality
 from crosstape.model.errors import ConfigError, CrosstapeError, TapeError
 
-ALL = (up, demo, tui, sim, replay, tape, venues, boards, quality, kpi, import_file, access, keys, doctor, config)
+ALL = (
+    up, demo, tui, sim, replay, tape, venues, boards, quality, kpi,
+    sql,
+    import_file, access, keys, doctor, config,
+)  # fmt: skip
 COMMANDS = {command.name or "": command for command in ALL}
 
 

@@ -7,6 +7,7 @@ from typing import Any, Generic, ParamSpec, TypeVar, overload
 
 from crosstape.client import endpoints as of
 from crosstape.client import records, remote
+from crosstape.client import sql as queries
 from crosstape.client.endpoints import Request
 
 P = ParamSpec("P")
@@ -78,6 +79,8 @@ class Methods:
     open_replay = Method(of.open_replay)
     one_replay = Method(of.one_replay)
     end_replay = Method(of.end_replay)
+    sql = Method(queries.sql)
+    sql_bytes = Method(queries.sql_bytes)
     cache_stats = Method(remote.cache_stats)
     ohlcv = Method(remote.ohlcv)
     ticker = Method(remote.ticker)

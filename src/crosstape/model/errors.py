@@ -29,3 +29,14 @@ class RemoteError(CrosstapeError):
 
 class StoreError(CrosstapeError):
     """Disk, database or cache unavailable: retry, the live path goes on."""
+
+
+class QueryError(CrosstapeError):
+    """A query that cannot be answered: its author must act.
+
+    `kind` is one of sql, statement, time, memory, size, rows, busy; `allowed` says what would do.
+    """
+
+    def __init__(self, kind: str, message: str, allowed: str = "") -> None:
+        super().__init__(message)
+        self.kind, self.allowed = kind, allowed

@@ -12,6 +12,8 @@ from crosstape.model.completeness import Completeness
 from crosstape.model.errors import ConfigError
 
 if TYPE_CHECKING:
+    from sqlalchemy import Select
+
     from crosstape.store.boards import SavedBoards
     from crosstape.store.database import Database
     from crosstape.store.executions import Executions
@@ -81,6 +83,10 @@ class Ledger:
     def audit(self, since: int = 0, until: int = 0, who: str = "", limit: int = 100) -> list[Written]:
         """The audit log, newest first; 0 and "" = all."""
         return self._audit.newest(since, until, who, limit)
+
+    def rows(self, query: Select[Any]) -> list[Any]:
+        """All rows of a SELECT over the ledger's tables."""
+        return list(self._database.read(lambda c: c.execute(query).all()))
 
     def completeness_put(self, rows: Sequence[Completeness]) -> None:
         """Insert or replace rows, by source and hour."""

@@ -1,0 +1,132 @@
+"""Our side of the process that runs queries: started when needed, killed when it does not come back."""
+
+from __future__ import annotations
+
+import contextlib
+import os
+import subprocess
+import sys
+import threading
+from collections.abc import Mapping
+from pathlib import Path
+from typing import IO, TYPE_CHECKING
+
+import msgspec
+
+from crosstape.store.sql.arena import Arena
+from crosstape.store.sql.settings import SqlSettings
+from crosstape.store.sql.wire import Done, Given, Job, Start, packed, unpacked
+
+if TYPE_CHECKING:
+    import pyarrow as pa
+
+# A function that does not look at its interruption is given so long, then its process ends.
+GRACE_S = 1.0
+STARTS_S = 20.0
+DIED = "the query needed more than its process may have, and was ended"
+# Its memory is bounded by addresses: allocators that reserve gigabytes, or some for every thread, are told not to.
+PLAIN = {"ARROW_DEFAULT_MEMORY_POOL": "system", "MALLOC_ARENA_MAX": "2", "OPENBLAS_NUM_THREADS": "1"}
+ENTRY = "from crosstape.store.sql.worker import main; main()"
+KEPT = ("PATH", "LD_LIBRARY_PATH", "VIRTUAL_ENV")
+
+
+class Child:
+    """One process; one query at a time, from one thread. It knows nothing of our environment but the paths."""
+
+    def __init__(self, folder: Path, settings: SqlSettings) -> None:
+        self._arena = Arena()
+        self._start = Start(str(folder), self._arena.handle, settings.memory_mb, settings.result_mb)
+        self._process: subprocess.Popen[bytes] | None = None
+        self._there: dict[str, int] = {}
+        self.starts = 0
+
+    def run(
+        self, sql: str, limit: int, seconds: float, views: Mapping[str, str],
+        tables: Mapping[str, tuple[int, pa.Table]],
+    ) -> tuple[Done, bytes]:  # fmt: skip
+        """The query's answer and its Arrow stream; `tables` by name, with a version that says when one changed."""
+        process, fresh = self._running()
+        job = Job(sql, limit, seconds, dict(views), self._given(tables))
+        late = threading.Event()
+
+        def kill() -> None:
+            late.set()
+            process.kill()
+
+        timer = threading.Timer(seconds + GRACE_S + (STARTS_S if fresh else 0.0), kill)
+        timer.start()
+        try:
+            done, body = _asked(process, job)
+            if done.kind == "memory":
+                # What it holds now it would hold on to.
+                self.end()
+            return done, body
+        except (OSError, EOFError, msgspec.MsgspecError):
+            self.end()
+            if late.is_set():
+                return Done(kind="time", error=f"the query took longer than {seconds:g} s"), b""
+            return Done(kind="memory", error=DIED), b""
+        finally:
+            timer.cancel()
+
+    def close(self) -> None:
+        """The process and the memory are gone when this returns."""
+        self.end()
+        self._arena.close()
+
+    def end(self) -> None:
+        """The process is gone when this returns; the next query starts another."""
+        process, self._process = self._process, None
+        self._there.clear()
+        self._arena.clear()
+        if process is None:
+            return
+        process.kill()
+        process.wait()
+        for pipe in (process.stdin, process.stdout):
+            if pipe is not None:
+                # What was buffered for a process that died has no reader.
+                with contextlib.suppress(OSError):
+                    pipe.close()
+
+    def _running(self) -> tuple[subprocess.Popen[bytes], bool]:
+        if self._process is not None and self._process.poll() is None:
+            return self._process, False
+        self.end()
+        self.starts += 1
+        environment = {name: os.environ[name] for name in KEPT if name in os.environ} | PLAIN
+        environment["PYTHONPATH"] = os.pathsep.join(filter(None, sys.path))
+        self._process = subprocess.Popen(
+            [sys.executable, "-c", ENTRY], stdin=subprocess.PIPE, stdout=subprocess.PIPE,
+            env=environment, pass_fds=(self._arena.handle,), start_new_session=True,
+        )  # fmt: skip
+        assert self._process.stdin is not None
+        self._process.stdin.write(packed(self._start))
+        return self._process, True
+
+    def _given(self, tables: Mapping[str, tuple[int, pa.Table]]) -> tuple[Given, ...]:
+        given = []
+        for name, (version, table) in tables.items():
+            place = (0, 0) if self._there.get(name) == version else self._arena.put(name, table)
+            given.append(Given(name, *place))
+            self._there[name] = version
+        return tuple(given)
+
+
+def _asked(process: subprocess.Popen[bytes], job: Job) -> tuple[Done, bytes]:
+    into, out = process.stdin, process.stdout
+    assert into is not None
+    assert out is not None
+    into.write(packed(job))
+    into.flush()
+    done = unpacked(out.read, Done)
+    if not isinstance(done, Done):
+        raise EOFError
+    return done, _whole(out, done.size)
+
+
+def _whole(out: IO[bytes], size: int) -> bytes:
+    body = out.read(size)
+    if len(body) < size:
+        raise EOFError
+    return body

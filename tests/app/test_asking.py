@@ -1,0 +1,174 @@
+"""Queries over real views, through REST, both clients and the command line."""
+
+from __future__ import annotations
+
+import asyncio
+import io
+import json
+from collections.abc import AsyncIterator
+from pathlib import Path
+from types import SimpleNamespace
+
+import httpx
+import numpy as np
+import polars as pl
+import pyarrow as pa
+import pyarrow.parquet as pq
+import pytest
+from click.testing import CliRunner
+
+from crosstape.api import ApiSettings, Hub
+from crosstape.app.asking import open_sql
+from crosstape.cli import cli
+from crosstape.client import AsyncClient, Client, ClientError
+from crosstape.store.history.files import History
+from crosstape.store.ledger import Ledger
+from crosstape.store.sql.settings import SqlSettings
+from support.served import Stage, staged
+
+
+@pytest.fixture
+async def world(tmp_path: Path) -> AsyncIterator[SimpleNamespace]:
+    """A server with queries over its views, a history and a ledger."""
+    hub, ledger = Hub(), Ledger.open("", tmp_path)
+    sql = open_sql(
+        History(tmp_path / "history"), lambda: hub.view, ledger, SqlSettings(seconds=1.0, memory_mb=128)
+    )
+    key = ledger.access.create("me", "viewer")
+    try:
+        async with staged(ApiSettings(port=0), ledger, hub=hub, queries=sql) as stage:
+            yield SimpleNamespace(
+                stage=stage, url=f"http://127.0.0.1:{stage.port}", ledger=ledger, key=key, sql=sql
+            )
+    finally:
+        sql.close()
+        ledger.close()
+
+
+async def ask(world: SimpleNamespace, sql: str, **more: object) -> httpx.Response:
+    async with httpx.AsyncClient() as client:
+        return await client.post(f"{world.url}/api/v1/query", json={"sql": sql, **more}, timeout=30.0)
+
+
+async def test_live_is_the_view(world: SimpleNamespace) -> None:
+    stage: Stage = world.stage
+    view = await stage.tick(20)
+    table = world.sql.query("from live", 10_000).table
+    listed = np.flatnonzero(view.rows.alive)
+    assert table["id"].to_pylist() == [view.rows.instruments[row].id for row in listed.tolist()]  # type: ignore[union-attr]
+    assert set(view.columns) <= set(table.column_names)
+    for name in ("last", "bid", "turnover_usd_24h", "funding_apr", "coverage_1h"):
+        np.testing.assert_array_equal(table[name].to_numpy(zero_copy_only=False), view.columns[name][listed])
+    assert table["quality"].to_pylist() == view.quality[listed].tolist()
+    assert set(table["ts"].to_pylist()) == {view.ts}
+    unknown = world.sql.query("select count(*) from live where funding_apr is null").table[0][0].as_py()
+    assert unknown == int(np.isnan(view.columns["funding_apr"][listed]).sum()) > 0
+
+
+async def test_assets_and_boards(world: SimpleNamespace) -> None:
+    view = await world.stage.tick(1)
+    assert world.sql.query("select asset from assets", 1000).table["asset"].to_pylist() == list(view.assets.names)
+    found = world.sql.query("select board, rank, id, value from boards", 10_000).table.to_pylist()
+    for name, ranking in view.boards.items():
+        mine = [row for row in found if row["board"] == name]
+        assert [row["id"] for row in mine] == [view.rows.instruments[r].id for r in ranking.rows.tolist()]  # type: ignore[union-attr]
+        assert [row["rank"] for row in mine] == list(range(1, len(mine) + 1))
+
+
+async def test_every_format_is_the_same_table(world: SimpleNamespace) -> None:
+    sql = "select id, last, funding_apr, kind = 'PERP' as perp from live order by id"
+    answer = (await ask(world, sql)).json()
+    assert [column["name"] for column in answer["columns"]] == ["id", "last", "funding_apr", "perp"]
+    rows = [tuple(row) for row in answer["rows"]]
+    assert len(rows) > 10
+    assert not answer["truncated"]
+    assert any(row[2] is None for row in rows)
+    bodies = {form: (await ask(world, sql, format=form)).content for form in ("csv", "ndjson", "parquet", "arrow")}
+    assert pl.read_csv(bodies["csv"]).rows() == rows
+    assert [tuple(json.loads(line).values()) for line in bodies["ndjson"].splitlines()] == rows
+    assert [tuple(row.values()) for row in pq.read_table(io.BytesIO(bodies["parquet"])).to_pylist()] == rows
+    assert [tuple(row.values()) for row in pa.ipc.open_stream(bodies["arrow"]).read_all().to_pylist()] == rows
+
+
+async def test_a_summary_is_that_of_the_rows(world: SimpleNamespace) -> None:
+    answer = (await ask(world, "select id, last, funding_apr from live", summary=True)).json()
+    names = [column["name"] for column in answer["columns"]]
+    rows = {row[0]: dict(zip(names, row, strict=True)) for row in answer["rows"]}
+    last = pl.Series(world.sql.query("select last from live").table["last"].to_pylist()).drop_nulls()
+    assert rows["last"]["known"] == len(last)
+    for name, value in (("mean", last.mean()), ("min", last.min()), ("max", last.max()), ("stddev", last.std())):
+        assert rows["last"][name] == pytest.approx(value)
+    assert rows["id"]["mean"] is None
+    assert rows["id"]["distinct"] == rows["id"]["known"]
+
+
+@pytest.mark.parametrize(
+    ("body", "status", "code"),
+    [
+        ({"sql": "drop table live"}, 400, "query_statement"),
+        ({"sql": "select nothing from live"}, 400, "query_sql"),
+        ({"sql": "select count(*) from range(1000000) a, range(1000000) b"}, 408, "query_time"),
+        ({"sql": "select list_sum(range(2000000000))"}, 413, "query_memory"),
+        ({"sql": "select 1", "limit": 1_000_000}, 400, "query_rows"),
+        ({"sql": "select hash from api_keys"}, 400, "query_sql"),
+        ({"sql": ""}, 400, "bad_parameter"),
+        ({"sql": "select 1", "format": "xml"}, 400, "bad_parameter"),
+        ({}, 400, "bad_parameter"),
+    ],
+)  # fmt: skip
+async def test_a_refusal_says_why(world: SimpleNamespace, body: dict[str, object], status: int, code: str) -> None:
+    async with httpx.AsyncClient() as client:
+        answer = await client.post(f"{world.url}/api/v1/query", json=body, timeout=30.0)
+        assert (answer.status_code, answer.json()["error"]["code"]) == (status, code), answer.text
+        assert (await client.get(f"{world.url}/health")).status_code == 200
+
+
+async def test_both_clients(world: SimpleNamespace) -> None:
+    sql = "select id, last, $$x$$ as word from live order by id"
+    async with AsyncClient(world.url) as client:
+        found = await client.sql(sql, limit=5)
+        assert len(found) == 5
+        assert found.truncated
+        assert found.polars().columns == ["id", "last", "word"]
+        assert found.pandas()["id"].tolist() == [row[0] for row in found.rows]
+        table = pa.ipc.open_stream(await client.sql_bytes(sql, limit=5)).read_all()
+        assert table["id"].to_pylist() == [row[0] for row in found.rows]
+        with pytest.raises(ClientError, match="one SELECT is taken, this is DROP"):
+            await client.sql("drop view live")
+
+    def at_once() -> list[str]:
+        with Client(world.url) as client:
+            return client.sql(sql, limit=5).polars()["id"].to_list()
+
+    assert await asyncio.to_thread(at_once) == [row[0] for row in found.rows]
+
+
+async def test_the_command_line(world: SimpleNamespace, tmp_path: Path) -> None:
+    def run(*arguments: str) -> tuple[int, str]:
+        result = CliRunner().invoke(cli, ["sql", "--url", world.url, *arguments])
+        return result.exit_code, result.output
+
+    code, said = await asyncio.to_thread(run, "select id, last from live order by id", "-n", "2")
+    assert code == 0
+    assert "2 rows" in said
+    assert "more rows" in said
+    out = tmp_path / "out.parquet"
+    code, said = await asyncio.to_thread(run, "select id from live", "--format", "parquet", "-o", str(out))
+    assert (code, said) == (0, "")
+    assert pq.read_table(out).num_rows > 10
+    code, said = await asyncio.to_thread(run, "select 1 as a", "--format", "csv")
+    assert (code, said) == (0, '"a"\n1\n')
+    code, said = await asyncio.to_thread(run, "select 1; select 2")
+    assert code == 1
+    assert "one SELECT is taken" in said
+
+
+async def test_the_ledger_is_there_and_its_secrets_are_not(world: SimpleNamespace) -> None:
+    world.ledger.boards.save("mine", "select id from live", "me")
+    assert (await ask(world, "select name, sql from saved_boards")).json()["rows"] == [
+        ["mine", "select id from live"]
+    ]
+    for table in ("api_keys", "prefs", "audit_log", "rules"):
+        said = (await ask(world, f"from {table}")).json()["error"]["message"]
+        assert "does not exist" in said
+        assert world.key not in said
