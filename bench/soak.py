@@ -39,6 +39,7 @@ VENUES = ("bybit", "binance", "okx", "hyperliquid")
 MARKETS = ("bybit-linear", "binance-usdm", "okx-swap", "hyperliquid")
 HOUR_NS = 3_600_000_000_000
 WARM_SHARE = 0.25
+REST_S = 20.0
 # In the venue's time. What is per minute at ×1 is per minute at any scale.
 FAULTS = (
     "gap:?@2m,every=1m", "duplicate:?@3m,every=2m", "reorder:?@4m,every=5m", "malformed:?@7m,every=10m",
@@ -93,6 +94,17 @@ async def put(urls: dict[str, dict[str, str]], faults: tuple[str, ...]) -> None:
                     assert answer.status == 201, await answer.text()
 
 
+async def at_rest(urls: dict[str, dict[str, str]], watch: Watch) -> None:
+    """The faults end; returns once every book is in sync, or when that takes too long."""
+    async with aiohttp.ClientSession() as session:
+        for venue in VENUES:
+            async with session.delete(f"{urls[venue]['rest']}/chaos/faults") as answer:
+                assert answer.status == 200, await answer.text()
+    until = time.monotonic() + REST_S
+    while watch.unsynced() and time.monotonic() < until:
+        await asyncio.sleep(0.1)
+
+
 async def their_time(urls: dict[str, dict[str, str]]) -> int:
     """Simulated time now, ns."""
     async with (
@@ -126,6 +138,7 @@ async def soak(plan: Plan, folder: Path) -> Watch:
                     f"  {gone:5.1f} h  {watch.samples[-1][1] / 1e6:6.1f} MB  {watch.trades:,} trades", flush=True
                 )
             await asyncio.sleep(1.0)
+        await at_rest(urls, watch)
         for task in (work, sampling):
             task.cancel()
         await asyncio.wait((work, sampling))
@@ -158,7 +171,7 @@ def figures(plan: Plan, watch: Watch) -> list[Figure]:
         plain("messages that could not be read", float(watch.errors), "", "cut in half on purpose", 0),
         none("trades that came twice", watch.twice),
         none("trades that never came", missing, f"of {known:,} numbered ones (Binance, OKX), with back-fill"),
-        none("books out of sync at the end", watch.unsynced(), f"of {watch.books()}"),
+        none("books out of sync when the faults had ended", watch.unsynced(), f"of {watch.books()}"),
     ]
 
 

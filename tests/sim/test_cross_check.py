@@ -8,16 +8,12 @@ from typing import Any
 import msgspec
 import pytest
 
-from crosstape.app.known import addressed, narrowed
-from crosstape.app.running import Live
-from crosstape.config import Config, TapeSettings
 from crosstape.engine.settings import EngineSettings, Universe
 from crosstape.engine.view import View
 from crosstape.model.event import Continuity
 from crosstape.sim.fault import Conn
-from crosstape.sim.server import SimSettings, serve
-from crosstape.venues import VENUES
-from support.running import run_until
+from crosstape.sim.server import SimSettings
+from support.running import one_market, run_until
 
 SETTINGS = EngineSettings(
     mode="simulated", universe=Universe(top=6, deep=3, min_24h_volume=0), backfill_hours=0.0, cross_check_s=1.0
@@ -56,11 +52,8 @@ class Wrong:
 async def test_a_book_that_is_not_the_venues_is_found(tmp_path: Path, name: str) -> None:
     market, wrong = MARKETS[name], Wrong()
     views: list[View] = []
-    async with serve(SimSettings(venues=(name,), seed=5, assets=8, rate=400), faults=(wrong,)) as simulation:
-        urls = simulation.urls[name]
-        venue = narrowed(addressed(next(v for v in VENUES if v.id == name), urls.rest, urls.ws), (market,))
-        live = Live(Config(data=str(tmp_path), tape=TapeSettings(record=False)), [venue])
-        live.open(SETTINGS)
+    sim = SimSettings(venues=(name,), seed=5, assets=8, rate=400)
+    async with one_market(tmp_path, market, SETTINGS, sim, (wrong,)) as (_, _, live):
 
         def source() -> Any:
             return live.machine.state.sources[f"{market}/0"]

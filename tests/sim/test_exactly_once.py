@@ -8,18 +8,14 @@ from pathlib import Path
 import aiohttp
 import pytest
 
-from crosstape.app.known import addressed, narrowed
-from crosstape.app.running import Live
-from crosstape.config import Config, TapeSettings
 from crosstape.engine.settings import EngineSettings, Universe
 from crosstape.engine.view import View
 from crosstape.model.event import Continuity, Trade
 from crosstape.model.instrument import Instrument
 from crosstape.sim.fault import Close
-from crosstape.sim.server import SimSettings, Simulation, serve
-from crosstape.venues import VENUES
+from crosstape.sim.server import SimSettings, Simulation
 from crosstape.wire.venue import Venue
-from support.running import run_until
+from support.running import one_market, run_until
 
 SETTINGS = EngineSettings(mode="simulated", universe=Universe(top=6, deep=3, min_24h_volume=0), backfill_hours=0.0)
 MARKETS = {
@@ -72,11 +68,8 @@ def cut(simulation: Simulation, venue: str) -> None:
 @pytest.mark.parametrize("name", sorted(MARKETS))
 async def test_every_trade_once_across_a_cut(tmp_path: Path, name: str) -> None:
     market, watch = MARKETS[name], Watch()
-    async with serve(SimSettings(venues=(name,), seed=5, assets=8, rate=400)) as simulation:
-        urls = simulation.urls[name]
-        venue = narrowed(addressed(next(v for v in VENUES if v.id == name), urls.rest, urls.ws), (market,))
-        live = Live(Config(data=str(tmp_path), tape=TapeSettings(record=False)), [venue])
-        live.open(SETTINGS)
+    sim = SimSettings(venues=(name,), seed=5, assets=8, rate=400)
+    async with one_market(tmp_path, market, SETTINGS, sim) as (simulation, venue, live):
         cuts: list[int] = []
         answered: list[int] = []
 

@@ -8,16 +8,12 @@ import aiohttp
 import numpy as np
 import pytest
 
-from crosstape.app.known import addressed, narrowed
-from crosstape.app.running import Live
-from crosstape.config import Config, TapeSettings
 from crosstape.engine.settings import EngineSettings, Universe
 from crosstape.engine.view import View
 from crosstape.model.event import OpenInterest
-from crosstape.sim.server import SimSettings, serve
+from crosstape.sim.server import SimSettings
 from crosstape.state.fields import OI
-from crosstape.venues import VENUES
-from support.running import run_until
+from support.running import one_market, run_until
 
 SETTINGS = EngineSettings(mode="simulated", universe=Universe(top=4, deep=4, min_24h_volume=0))
 MARKETS = {"bybit": "bybit-linear", "binance": "binance-usdm", "okx": "okx-swap"}
@@ -28,11 +24,8 @@ WINDOWS = ("oi_change_15m", "oi_change_1h", "oi_change_4h", "oi_change_24h")
 async def test_a_days_open_interest_at_once(tmp_path: Path, name: str) -> None:
     market = MARKETS[name]
     views: list[View] = []
-    async with serve(SimSettings(venues=(name,), seed=5, assets=6, rate=300)) as simulation:
-        urls = simulation.urls[name]
-        venue = narrowed(addressed(next(v for v in VENUES if v.id == name), urls.rest, urls.ws), (market,))
-        live = Live(Config(data=str(tmp_path), tape=TapeSettings(record=False)), [venue])
-        live.open(SETTINGS)
+    sim = SimSettings(venues=(name,), seed=5, assets=6, rate=300)
+    async with one_market(tmp_path, market, SETTINGS, sim) as (_, venue, live):
 
         def deep() -> list[int]:
             rows = live.machine.state.table.by_market.get(market, {}).values()

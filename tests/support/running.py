@@ -4,12 +4,34 @@ from __future__ import annotations
 
 import asyncio
 import contextlib
-from collections.abc import Callable
+from collections.abc import AsyncIterator, Callable, Sequence
+from pathlib import Path
 
+from crosstape.app.known import addressed, narrowed
 from crosstape.app.running import Live
+from crosstape.config import Config, TapeSettings
+from crosstape.engine.settings import EngineSettings
 from crosstape.engine.view import View
+from crosstape.sim.fault import Fault
+from crosstape.sim.server import SimSettings, Simulation, serve
+from crosstape.venues import VENUES
+from crosstape.wire.venue import Venue
 
 BOUND_S = 120.0
+
+
+@contextlib.asynccontextmanager
+async def one_market(
+    folder: Path, market: str, settings: EngineSettings, sim: SimSettings, faults: Sequence[Fault] = ()
+) -> AsyncIterator[tuple[Simulation, Venue, Live]]:
+    """A simulated venue, and a crosstape without a tape that knows one of its markets."""
+    (name,) = sim.venues
+    async with serve(sim, faults=faults) as simulation:
+        urls = simulation.urls[name]
+        venue = narrowed(addressed(next(v for v in VENUES if v.id == name), urls.rest, urls.ws), (market,))
+        live = Live(Config(data=str(folder), tape=TapeSettings(record=False)), [venue])
+        live.open(settings)
+        yield simulation, venue, live
 
 
 async def run_until(live: Live, views: list[View], done: Callable[[], bool], bound_s: float = BOUND_S) -> None:

@@ -25,7 +25,8 @@ CARRIED: Final = {
     "spot": ("bookTicker", "trade", "aggTrade", "ticker", "miniTicker", "!miniTicker@arr", *SPOT_DEPTHS),
 }  # fmt: skip
 TIMED_NS: Final = 50 * MS
-RECENT: Final = 1000
+# The venue keeps them for good; a hole of some minutes can be filled from these.
+RECENT: Final = 5000
 
 
 class Stream:
