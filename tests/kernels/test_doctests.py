@@ -10,12 +10,13 @@ from types import ModuleType
 import pytest
 
 import crosstape.kernels
+import crosstape.quant
 import crosstape.state
 import crosstape.venues
 
 MODULES = [
     importlib.import_module(found.name)
-    for package in (crosstape.kernels, crosstape.state, crosstape.venues)
+    for package in (crosstape.kernels, crosstape.quant, crosstape.state, crosstape.venues)
     for found in pkgutil.walk_packages(package.__path__, f"{package.__name__}.")
 ]
 

@@ -19,6 +19,7 @@ from crosstape.engine.view import View
 from crosstape.model.access import Grant, Written
 from crosstape.model.completeness import Completeness
 from crosstape.model.errors import StoreError
+from crosstape.model.execution import Execution
 from crosstape.model.frame import CLOCK, CONFIG, Frame, Kind
 from crosstape.sim.prerender import prerender
 from crosstape.store.cache.cache import open_cache
@@ -88,6 +89,19 @@ class Process:
         return OperationsStatus(version="test", uptime_s=1.0, sources=(source,), log=(line,))
 
 
+class Own:
+    """Own executions in memory."""
+
+    def __init__(self) -> None:
+        self.rows: list[Execution] = []
+
+    def every(self, stream: int = 0, instrument: str = "") -> list[Execution]:
+        return [row for row in self.rows if instrument in ("", row.instrument)]
+
+    def count(self, stream: int = 0, instrument: str = "") -> int:
+        return len(self.every(stream, instrument))
+
+
 class Notebook:
     """A ledger in memory."""
 
@@ -96,6 +110,7 @@ class Notebook:
         self.hours: list[Completeness] = []
         self.written: list[Written] = []
         self.away = False
+        self.executions = Own()
 
     def prefs_get(self, user: str) -> dict[str, Any]:
         return self.prefs.get(user, {})

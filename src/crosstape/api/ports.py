@@ -10,6 +10,7 @@ import msgspec
 
 from crosstape.model.access import Grant, Written
 from crosstape.model.completeness import Completeness
+from crosstape.model.execution import Execution
 
 
 class Role(IntEnum):
@@ -280,8 +281,25 @@ class Queries(Protocol):
         ...
 
 
+class OwnExecutions(Protocol):
+    """Own executions, by stream. Called in a thread; StoreError becomes a 503."""
+
+    def count(self, stream: int = 0, instrument: str = "") -> int:
+        """How many there are; 0 and "" = all."""
+        ...
+
+    def every(self, stream: int = 0, instrument: str = "") -> Sequence[Execution]:
+        """All of them in order of time."""
+        ...
+
+
 class Ledger(Protocol):
     """Who keeps preferences and keys. Called in a thread; StoreError becomes a 503."""
+
+    @property
+    def executions(self) -> OwnExecutions:
+        """What the account bought and sold."""
+        ...
 
     def prefs_get(self, user: str) -> dict[str, Any]:
         """What this user saved; empty when nothing."""

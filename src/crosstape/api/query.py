@@ -52,6 +52,17 @@ class Audited(Formatted, frozen=True):
     who: Text = ""
 
 
+class Own(Query, frozen=True):
+    """Which own executions, and how their lots are matched."""
+
+    stream: Rank = 0
+    id: Text = ""
+    method: Literal["fifo", "average"] = "fifo"
+    since_ms: Millis = 0
+    until_ms: Millis = 0
+    capital: Money = 0.0
+
+
 class Filtered(Paged, frozen=True):
     """Which instruments."""
 
@@ -165,6 +176,9 @@ PARAMETERS: dict[str, str] = {
     "fields": "columns, comma-separated; all = every one",
     "since_ms": "only later than this, ms since the epoch",
     "until_ms": "only earlier than this, ms since the epoch; 0 = until now",
+    "stream": "one stream of executions, by its number; 0 = all",
+    "method": "which lot is closed: fifo = the oldest, average = at average cost",
+    "capital": "what the account began with: returns are of it; 0 = of a capital that stays the same",
     "who": "only of this key, by its name",
     "tf": "timeframe: 1m 3m 5m 15m 30m 1h 2h 4h 6h 12h 1d",
     "depth": "levels a side",

@@ -45,11 +45,28 @@ class Vitals:
         )  # fmt: skip
 
 
+class Nothing:
+    """No executions."""
+
+    def count(self, stream: int = 0, instrument: str = "") -> int:
+        """None."""
+        return 0
+
+    def every(self, stream: int = 0, instrument: str = "") -> tuple[()]:
+        """None."""
+        return ()
+
+
 class InMemory:
     """A ledger that writes nothing: preferences last as long as the replay, and there is one key."""
 
     def __init__(self, key: str) -> None:
         self._key, self._prefs = key, dict[str, dict[str, Any]]()
+
+    @property
+    def executions(self) -> Nothing:
+        """A tape has market data; own executions are in the ledger of the server that recorded it."""
+        return Nothing()
 
     def prefs_get(self, user: str) -> dict[str, Any]:
         """What was put."""

@@ -17,12 +17,14 @@ from crosstape.cli.simulating import sim
 from crosstape.cli.sql import sql
 from crosstape.cli.tapes import replay, tape
 from crosstape.cli.terminal import tui
+from crosstape.cli.trading import stats
 from crosstape.cli.trusting import kpi, quality
 from crosstape.model.errors import ConfigError, CrosstapeError, TapeError
 
 ALL = (
     up, demo, tui, sim, replay, tape, venues, boards, quality, kpi,
     sql,
+    stats,
     import_file, access, keys, doctor, config,
 )  # fmt: skip
 COMMANDS = {command.name or "": command for command in ALL}

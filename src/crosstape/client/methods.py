@@ -70,6 +70,8 @@ class Methods:
     funding = Method(of.funding)
     liquidations = Method(of.liquidations)
     audit = Method(records.audit)
+    stats = Method(records.stats)
+    profile = Method(records.profile)
     prefs = Method(of.prefs)
     put_prefs = Method(of.put_prefs)
     tapes = Method(of.tapes)

@@ -2,8 +2,49 @@
 
 from __future__ import annotations
 
+import msgspec
+
 from crosstape.client.endpoints import V1, Request, query_of
-from crosstape.client.results import Row, Rows
+from crosstape.client.results import Number, Row, Rows
+
+
+class Stats(Rows[Row], frozen=True):
+    """Own trading: a row a currency."""
+
+    method: str = ""
+    executions: int = 0
+    positions: tuple[Row, ...] = ()
+    unpriced_fees: dict[str, int] = msgspec.field(default_factory=dict)
+
+
+class Profile(Rows[Row], frozen=True):
+    """How the account trades: a row a currency."""
+
+    executions: int = 0
+    first_ms: int = 0
+    last_ms: int = 0
+    active_days: int = 0
+    executions_a_day: Number = None
+    maker_share: Number = None
+    symbols: tuple[Row, ...] = ()
+    by_hour: tuple[Row, ...] = ()
+    by_weekday: tuple[Row, ...] = ()
+
+
+def stats(
+    *, stream: int = 0, id: str = "", method: str = "", since_ms: int = 0, until_ms: int = 0, capital: float = 0
+) -> Request[Stats]:
+    """Own trades by currency; `method` fifo or average."""
+    asked = {"stream": stream, "id": id, "method": method, "since_ms": since_ms, "until_ms": until_ms}
+    return Request(Stats, f"{V1}/stats", query=query_of(asked | {"capital": capital}))
+
+
+def profile(
+    *, stream: int = 0, id: str = "", method: str = "", since_ms: int = 0, until_ms: int = 0, capital: float = 0
+) -> Request[Profile]:
+    """How the account trades."""
+    asked = {"stream": stream, "id": id, "method": method, "since_ms": since_ms, "until_ms": until_ms}
+    return Request(Profile, f"{V1}/profile", query=query_of(asked | {"capital": capital}))
 
 
 def audit(*, since_ms: int = 0, until_ms: int = 0, who: str = "", limit: int = 0) -> Request[Rows[Row]]:
