@@ -92,7 +92,8 @@ def test_wrong_parameters_are_refused(address: str) -> None:
         for parameter in operations.get("get", {"parameters": []})["parameters"]:
             values = wrong[parameter["schema"].get("type", "string")] if parameter["in"] == "query" else ()
             for value in (*values, *(("nonsense",) if "enum" in parameter["schema"] else ())):
-                real = path.format(id="bybit-linear:BTCUSDT", name="gainers_5m", asset="BTC")
+                names = {"id": "bybit-linear:BTCUSDT", "name": "gainers_5m", "asset": "BTC", "stream": "1"}
+                real = path.format(**names)
                 answer = client.get(real, params={parameter["name"]: value})
                 assert answer.status_code == 400, (path, parameter["name"], value)
                 assert answer.json()["error"]["parameter"] == parameter["name"]

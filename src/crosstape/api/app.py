@@ -10,7 +10,7 @@ from crosstape.api.gate import Gate
 from crosstape.api.hub import Hub
 from crosstape.api.keys import Keys
 from crosstape.api.pages import own_version
-from crosstape.api.ports import Exchanges, Ledger, Operations, Player, Queries, Replays
+from crosstape.api.ports import Exchanges, Ledger, Operations, Player, Queries, Replays, Streams
 from crosstape.api.proxy import Proxy
 from crosstape.api.settings import ApiSettings
 from crosstape.api.socket import Sockets
@@ -32,6 +32,7 @@ def create_app(
     cache: Cache | None = None,
     exchanges: Exchanges | None = None,
     queries: Queries | None = None,
+    streams: Streams | None = None,
 ) -> Gate:
     """The ASGI application; `run` is the task behind its WebSocket topics; `web` the dashboard, as built.
 
@@ -46,7 +47,7 @@ def create_app(
         raise ConfigError(f"api: listening on {settings.host} requires keys, and there is no ledger to keep them")
     context = Context(hub, settings, operations, tuple(venues), ledger, own_version(), Traffic(),
                       player=player, replays=replays, cache=cache, exchanges=exchanges,
-                      queries=queries)  # fmt: skip
+                      queries=queries, streams=streams)  # fmt: skip
     channels, keys = Channels(context), Keys(ledger, settings)
     proxy = Proxy(replays, keys, settings)
     sockets = Sockets(context, channels, keys)

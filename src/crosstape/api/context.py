@@ -10,7 +10,17 @@ import msgspec
 from crosstape.api.errors import ApiError, unknown
 from crosstape.api.hub import Hub
 from crosstape.api.lookup import Lookup
-from crosstape.api.ports import Exchanges, Ledger, Operations, OperationsStatus, Player, Queries, Replays, Role
+from crosstape.api.ports import (
+    Exchanges,
+    Ledger,
+    Operations,
+    OperationsStatus,
+    Player,
+    Queries,
+    Replays,
+    Role,
+    Streams,
+)
 from crosstape.api.query import Formatted, Query
 from crosstape.api.requests import Requests
 from crosstape.api.settings import ApiSettings
@@ -82,6 +92,7 @@ class Context(msgspec.Struct, frozen=True):
     cache: Cache | None = None
     exchanges: Exchanges | None = None
     queries: Queries | None = None
+    streams: Streams | None = None
 
     @property
     def view(self) -> View:

@@ -29,6 +29,7 @@ SECURITY: tuple[tuple[bytes, bytes], ...] = (
     (b"cache-control", b"no-store"),
 )
 OPEN = frozenset(r.path for r in ROUTES if r.role is None) | {"/schema", "/schema/openapi.json"}
+UPLOADS = frozenset(r.path for r in ROUTES if r.upload)
 READS = ("GET", "HEAD")
 ALLOW_HEADERS = b"authorization, x-api-key, content-type"
 
@@ -83,7 +84,7 @@ class Gate:
                 return await self._preflight(headers, extra, send)
             if scope["method"] in READS and (file := self._web.at(scope["path"])) is not None:
                 return await _send_file(send, file, headers, scope["method"] == "HEAD")
-            self._check_body(headers)
+            self._check_body(headers, scope["path"])
             if not _is_open(scope["path"]):
                 where = (address_of(scope), scope["method"], scope["path"])
                 scope["crosstape.caller"] = await self._keys.caller(headers, b"", *where)
@@ -111,9 +112,9 @@ class Gate:
         except ApiError as error:
             await refuse(send, error, extra)
 
-    def _check_body(self, headers: Mapping[bytes, bytes]) -> None:
+    def _check_body(self, headers: Mapping[bytes, bytes], path: str) -> None:
         length = headers.get(b"content-length", b"0")
-        most = self._settings.max_body
+        most = self._settings.max_upload if path in UPLOADS else self._settings.max_body
         if length.isdigit() and int(length[:20]) > most:
             raise ApiError(413, "too_large", f"a body of {most} bytes at most is taken", "body", f"{most} bytes")
 

@@ -16,6 +16,7 @@ NAMES = {
     "name": "a board's name, see /api/v1/boards",
     "asset": "an asset: BTC",
     "replay": "a replay's id, see /api/v1/replays",
+    "stream": "a stream's number, see /api/v1/streams",
 }
 REASONS = {400: "a parameter is wrong", 401: "a key is required, or the one given is wrong",
            403: "not allowed", 404: "no such thing",
@@ -63,7 +64,10 @@ def _operation(route: Route, error: dict[str, Any]) -> dict[str, Any]:
         operation["responses"][str(status)] = {"description": REASONS[status], "content": content}
     if route.role is not None:
         operation["security"] = [{}, {"bearer": []}, {"key": []}]
-    if route.method in ("PUT", "POST"):
+    if route.upload:
+        file = {"application/octet-stream": {"schema": {"type": "string", "format": "binary"}}}
+        operation["requestBody"] = {"required": False, "content": file}
+    elif route.method in ("PUT", "POST"):
         (schema,), parts = msgspec.json.schema_components([route.takes], ref_template="{name}")
         schema = parts.get(schema.get("$ref", ""), {"type": "object"})
         operation["requestBody"] = {"required": True, "content": {"application/json": {"schema": schema}}}

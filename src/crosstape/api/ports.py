@@ -245,6 +245,10 @@ class Exchanges(Protocol):
         """Candles, oldest first: start in ms, open, high, low, close, volume."""
         ...
 
+    async def trades(self, exchange: str, symbol: str, since_ms: int, limit: int) -> list[dict[str, Any]]:
+        """ccxt's unified trades, oldest first."""
+        ...
+
     async def ticker(self, exchange: str, symbol: str) -> dict[str, Any]:
         """The newest one."""
         ...
@@ -290,6 +294,45 @@ class OwnExecutions(Protocol):
 
     def every(self, stream: int = 0, instrument: str = "") -> Sequence[Execution]:
         """All of them in order of time."""
+        ...
+
+
+class Streams(Protocol):
+    """Who keeps what users bring in. Called in a thread.
+
+    ConfigError: what was asked for is wrong, "name: reason". StoreError: disk or ledger are not there.
+    """
+
+    def all(self) -> list[dict[str, Any]]:
+        """Every stream."""
+        ...
+
+    def one(self, id: int) -> dict[str, Any] | None:
+        """One of them."""
+        ...
+
+    def rows(self, id: int, since_ms: int, limit: int) -> list[dict[str, Any]] | None:
+        """Its trades or executions, oldest first; None where there is no such stream."""
+        ...
+
+    def remove(self, id: int) -> bool:
+        """The stream and its rows; False where there is none."""
+        ...
+
+    def preview(self, body: bytes, file: str, told: dict[str, Any]) -> dict[str, Any]:
+        """What a file would bring; nothing is kept."""
+        ...
+
+    def load(self, body: bytes, file: str, told: dict[str, Any], stream: str) -> dict[str, Any]:
+        """Import a file; it is on the disk when this returns."""
+        ...
+
+    def keep(self, exchange: str, symbol: str, timeframe: str, rows: list[Any]) -> dict[str, Any]:
+        """Candles (with a timeframe) or trades of another exchange; on the disk when this returns."""
+        ...
+
+    def candles(self, id: str, timeframe: str, since_ms: int, limit: int) -> list[dict[str, Any]] | None:
+        """Of an instrument that is only in the history; None where there is nothing of it."""
         ...
 
 

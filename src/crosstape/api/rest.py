@@ -59,7 +59,10 @@ def _endpoint(context: Context, pattern: str, method: str, routes: list[Route]) 
         answer = await answered(context, route, name, request)
         return Response(answer.body, status_code=answer.status, media_type=answer.kind.decode())
 
-    return HTTPRouteHandler(pattern, http_method=method, status_code=200)(call)  # type: ignore[arg-type]
+    most = context.settings.max_upload if routes[0].upload else context.settings.max_body
+    verb: Any = method
+    made = HTTPRouteHandler(pattern, http_method=verb, status_code=200, request_max_body_size=most)
+    return made(call)
 
 
 async def answered(context: Context, route: Route, name: str, request: Request[Any, Any, Any]) -> Answer:

@@ -19,6 +19,7 @@ from crosstape.api import (
     routes_remote,
     routes_replay,
     routes_sql,
+    routes_streams,
     routes_system,
 )
 from crosstape.api.context import Answer, Ask, Context
@@ -53,6 +54,7 @@ class Route(msgspec.Struct, frozen=True):
     also     answers besides 200 and the ones every endpoint may give
     takes    what its body is decoded into
     media    of an answer that is not JSON
+    upload   its body is a file, up to `max_upload`
     reads    changes nothing, whatever its method: not in the audit log
     """
 
@@ -66,6 +68,7 @@ class Route(msgspec.Struct, frozen=True):
     takes: Any = dict[str, Any]
     media: str = ""
     reads: bool = False
+    upload: bool = False
 
     @property
     def prefix(self) -> str:
@@ -116,6 +119,16 @@ ROUTES: tuple[Route, ...] = (
     Route(f"{V1}/ohlcv", routes_remote.ohlcv, routes_remote.Ohlcv, also=(404, 502)),
     Route(f"{V1}/ticker", routes_remote.ticker, routes_remote.OfSymbol, also=(404, 502)),
     Route(f"{V1}/balance", routes_remote.balance, routes_remote.OfExchange, role=Role.TRADER, also=(404, 502)),
+    Route(f"{V1}/streams", routes_streams.streams),
+    Route(f"{V1}/streams/file", routes_streams.load, routes_streams.File, method="POST", role=Role.TRADER,
+          also=(409, 413), upload=True),
+    Route(f"{V1}/streams/preview", routes_streams.look, routes_streams.File, method="POST", role=Role.TRADER,
+          also=(409, 413), upload=True, reads=True),
+    Route(f"{V1}/streams/api", routes_streams.fetch, method="POST", role=Role.TRADER, also=(404, 409, 413, 502),
+          takes=routes_streams.Fetching),
+    Route(f"{V1}/streams/{{stream}}", routes_streams.stream, also=(404,)),
+    Route(f"{V1}/streams/{{stream}}/trades", routes_streams.trades, Recent, also=(404, 409)),
+    Route(f"{V1}/streams/{{stream}}", routes_streams.remove, method="DELETE", role=Role.TRADER, also=(404,)),
     Route(f"{V1}/prefs", routes_system.prefs),
     Route(f"{V1}/prefs", routes_system.put_prefs, method="PUT", also=(413,)),
     Route(f"{V1}/stats", routes_own.stats, Own, also=(413,)),

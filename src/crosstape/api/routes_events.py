@@ -15,6 +15,7 @@ from crosstape.api.series import SERIES
 from crosstape.api.tables import Record, chosen, flag_names, millis
 from crosstape.api.trades import LIQUIDATIONS, TRADES_A_ROW, Forced
 from crosstape.engine.view import BookCopy, View
+from crosstape.model.errors import ConfigError, StoreError
 from crosstape.model.event import Liquidation, Trade
 from crosstape.model.quality import Quality
 from crosstape.state.bars import TIMEFRAMES
@@ -52,9 +53,29 @@ async def book(context: Context, ask: Ask[Deep]) -> Answer:
 
 async def candles(context: Context, ask: Ask[Bars]) -> Answer:
     """Closed candles, oldest first, built from trades; those from the venue carry REPAIRED."""
+    if ask.name not in context.view.rows.index and context.streams is not None:
+        past = await past_candles(context, ask)
+        if past is not None:
+            return context.table(ask.query, past, CANDLE, id=ask.name, tf=ask.query.tf, quality=())
     row = context.row(ask.name)
     found, flags = _candles(context, ask.query, row)
     return context.table(ask.query, found, CANDLE, id=ask.name, tf=ask.query.tf, quality=flags)
+
+
+async def past_candles(context: Context, ask: Ask[Bars]) -> list[Record] | None:
+    """Of an instrument that is only in the history, such as an imported one."""
+    query, streams = ask.query, context.streams
+    if streams is None:
+        return None
+    if query.tf not in TIMEFRAMES:
+        raise one_of("tf", query.tf, TIMEFRAMES)
+    most = _most(query.limit, 240, 1_000)
+    try:
+        return await asyncio.to_thread(streams.candles, ask.name, query.tf, query.since_ms, most)
+    except ConfigError as error:
+        raise bad("tf", str(error).partition(": ")[2]) from error
+    except StoreError as error:
+        raise ApiError(503, "store", str(error)) from error
 
 
 def _candles(context: Context, query: Bars, row: int) -> tuple[list[Record], Sequence[str]]:

@@ -16,6 +16,7 @@ from crosstape.api.tables import to_json
 from crosstape.model.errors import ConfigError, RemoteError
 
 Name = Annotated[str, Meta(min_length=1, max_length=40, pattern="^[a-z0-9_]+$")]
+MOST = 1_000
 Symbol = Annotated[str, Meta(min_length=1, max_length=80)]
 
 
@@ -36,7 +37,7 @@ class Ohlcv(OfSymbol, frozen=True):
 
     timeframe: Annotated[str, Meta(min_length=1, max_length=10)] = "1m"
     since_ms: Millis = 0
-    limit: Annotated[int, Meta(ge=1, le=1_000)] = 500
+    limit: Annotated[int, Meta(ge=1, le=MOST)] = 500
 
 
 async def ohlcv(context: Context, ask: Ask[Ohlcv]) -> Answer:

@@ -18,6 +18,8 @@ class ApiSettings(msgspec.Struct, frozen=True, forbid_unknown_fields=True):
     require_key       "auto" = when listening beyond loopback
     page, max_page    rows in an answer when `limit` is not given, and at most
     max_body          bytes of a request's body
+    max_upload        bytes of a file that is sent to be imported
+    import_folder     files in it may be imported by their names; "" = only what is sent
     max_clients       WebSocket clients; one more is closed with 4009
     max_topics        subscriptions a client
     queue_batches     batches that wait for a client and topic; then state topics conflate, event topics drop
@@ -45,6 +47,8 @@ class ApiSettings(msgspec.Struct, frozen=True, forbid_unknown_fields=True):
     page: int = 100
     max_page: int = 10_000
     max_body: int = 65_536
+    max_upload: int = 64 << 20
+    import_folder: str = ""
     max_clients: int = 1_000
     max_topics: int = 64
     queue_batches: int = 4

@@ -17,6 +17,7 @@ from crosstape.api.app import create_app
 from crosstape.api.hub import Hub
 from crosstape.api.server import serving
 from crosstape.app.asking import open_sql
+from crosstape.app.inflow import inflow
 from crosstape.app.journal import Journal
 from crosstape.app.keeping import Keeper
 from crosstape.app.known import addressed, all_venues, narrowed
@@ -69,7 +70,7 @@ async def serve_live(
     try:
         app = create_app(
             hub, vitals, venues, ledger, config.api, replays=sessions, cache=cache, exchanges=exchanges,
-            queries=asks if config.sql.enabled else None,
+            queries=asks if config.sql.enabled else None, streams=inflow(config, ledger, recording.history),
         )  # fmt: skip
         async with serving(app, config.api) as port:
             say(f"crosstape is at http://{config.api.host}:{port}/")

@@ -8,6 +8,7 @@ from typing import Any, Generic, ParamSpec, TypeVar, overload
 from crosstape.client import endpoints as of
 from crosstape.client import records, remote
 from crosstape.client import sql as queries
+from crosstape.client import streams as inflow
 from crosstape.client.endpoints import Request
 
 P = ParamSpec("P")
@@ -83,7 +84,15 @@ class Methods:
     end_replay = Method(of.end_replay)
     sql = Method(queries.sql)
     sql_bytes = Method(queries.sql_bytes)
+    admin_system = Method(records.admin_system)
     cache_stats = Method(remote.cache_stats)
+    streams = Method(inflow.streams)
+    one_stream = Method(inflow.one_stream)
+    stream_trades = Method(inflow.stream_trades)
+    end_stream = Method(inflow.end_stream)
+    import_file = Method(inflow.import_file)
+    preview_file = Method(inflow.preview_file)
+    fetch_history = Method(inflow.fetch_history)
     ohlcv = Method(remote.ohlcv)
     ticker = Method(remote.ticker)
     balance = Method(remote.balance)

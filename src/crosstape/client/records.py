@@ -51,3 +51,8 @@ def audit(*, since_ms: int = 0, until_ms: int = 0, who: str = "", limit: int = 0
     """Requests that meant to change something, newest first; needs the role admin."""
     asked = {"since_ms": since_ms, "until_ms": until_ms, "who": who, "limit": limit}
     return Request(Rows[Row], f"{V1}/audit", query=query_of(asked))
+
+
+def admin_system() -> Request[Row]:
+    """The machine and the process, and the newest log lines; needs the role admin."""
+    return Request(Row, f"{V1}/admin/system")

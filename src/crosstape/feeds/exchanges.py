@@ -66,6 +66,15 @@ class Exchanges:
         found: list[list[float]] = await self._ask(exchange, symbol, ask)
         return found
 
+    async def trades(self, exchange: str, symbol: str, since_ms: int, limit: int) -> list[dict[str, Any]]:
+        """ccxt's unified trades, oldest first."""
+
+        async def ask(client: Any) -> Any:
+            return await client.fetch_trades(symbol, since_ms or None, min(limit, MOST_CANDLES))
+
+        found: list[dict[str, Any]] = await self._ask(exchange, symbol, ask)
+        return found
+
     async def ticker(self, exchange: str, symbol: str) -> dict[str, Any]:
         """ccxt's unified ticker, without what the exchange said literally."""
         found = await self._ask(exchange, symbol, lambda client: client.fetch_ticker(symbol))

@@ -27,7 +27,7 @@ def compact(history: History, folder: Path, ended: bool) -> int:
     with parts.alone(folder):
         while run := _due(parts.parts(folder), ended):
             rows = _merged([part.path for part in run]).to_arrow()
-            table = rows.cast(_narrow(rows.schema))
+            table = rows.cast(narrow(rows.schema))
             with history.steady:
                 parts.write(folder, run[0].first, run[-1].last, table)
                 parts.remove([part for part in run if (part.first, part.last) != (run[0].first, run[-1].last)])
@@ -61,7 +61,8 @@ def _merged(paths: Sequence[Path]) -> pl.DataFrame:
     return pl.concat(each, how="diagonal").sort("id", "ts", maintain_order=True)
 
 
-def _narrow(schema: object) -> object:
+def narrow(schema: object) -> object:
+    """The schema as parts have it: words as dictionaries, plain strings."""
     import pyarrow as pa
 
     words = pa.dictionary(pa.int32(), pa.string())

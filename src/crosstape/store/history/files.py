@@ -99,6 +99,10 @@ class History:
                 self._spans.popitem(last=False)
         return known
 
+    def forget(self, path: Path) -> None:
+        """The part was replaced: its span may be another."""
+        self._spans.pop(path, None)
+
     def _append(self, kind: str, market: str, day: str, rows: pa.Table) -> int:
         import pyarrow.compute as pc
 

@@ -1,0 +1,187 @@
+"""Streams over the API: sent files and fetched histories, seen again as candles and rows, and forgotten whole."""
+
+from __future__ import annotations
+
+from collections.abc import AsyncIterator, Callable
+from pathlib import Path
+from typing import Any
+
+import httpx
+import msgspec
+import pytest
+
+from crosstape.api import ApiSettings, Hub, create_app
+from crosstape.app.inflow import Inflow
+from crosstape.client import streams as of
+from crosstape.client.endpoints import Request
+from crosstape.config import Config
+from crosstape.feeds.exchanges import Exchanges, ExchangeSettings
+from crosstape.sim.server import SimSettings, serve
+from crosstape.store.history.files import History
+from crosstape.store.ledger import Ledger
+from support.served import Notebook, Process, all_views
+
+MS = 1_767_225_600_000
+NAME = "BTCUSDT-trades-2026-01.csv"
+FILE = "\n".join(
+    ["id,price,qty,quote_qty,time,is_buyer_maker"]
+    + [f"{n},{100 + n % 7},2,1,{MS + n * 20_000},{'true' if n % 2 else 'false'}" for n in range(30)]
+).encode()
+FILLS = b"""symbol,orderId,side,execPrice,execQty,execFee,feeCurrency,execId,isMaker,execTime
+BTCUSDT,o-1,Buy,90000.5,0.1,4.95,USDT,e-1,false,1767225600000
+BTCUSDT,o-2,Sell,90001.5,0.1,4.95,USDT,e-2,true,1767225601000
+"""
+
+
+class Asking:
+    """The API as a client sees it, over a ledger and a history that can be looked into."""
+
+    def __init__(self, http: httpx.AsyncClient, history: History, folder: Path) -> None:
+        self.http, self.history, self.folder = http, history, folder
+
+    async def __call__(self, request: Request[Any]) -> Any:
+        answer = await self.http.request(request.method, request.target, content=request.body)
+        assert answer.status_code == 200, answer.text
+        return request.read(answer.content)
+
+    async def refused(self, request: Request[Any]) -> tuple[int, str, str]:
+        answer = await self.http.request(request.method, request.target, content=request.body)
+        error = answer.json()["error"]
+        return answer.status_code, error.get("parameter", ""), error["message"]
+
+
+Make = Callable[..., Asking]
+
+
+@pytest.fixture
+async def make(tmp_path: Path) -> AsyncIterator[Make]:
+    opened: list[Any] = []
+
+    def make(exchanges: Any = None, **api: Any) -> Asking:
+        config = Config(data=str(tmp_path), api=ApiSettings(**api))
+        ledger, history = Ledger.open("", tmp_path), History(config.history_folder)
+        hub = Hub()
+        hub.publish(all_views()[-1])
+        app = create_app(hub, Process(), (), Notebook(), config.api, exchanges=exchanges,
+                         streams=Inflow(config, ledger, history))  # fmt: skip
+        transport = httpx.ASGITransport(app, raise_app_exceptions=False)
+        http = httpx.AsyncClient(transport=transport, base_url="http://127.0.0.1:8317", timeout=60.0)
+        opened.append((http, ledger))
+        return Asking(http, history, tmp_path)
+
+    yield make
+    for http, ledger in opened:
+        await http.aclose()
+        ledger.close()
+
+
+@pytest.fixture
+def ask(make: Make) -> Asking:
+    return make()
+
+
+async def test_a_sent_file_is_an_instrument_like_any_other(ask: Asking) -> None:
+    seen = await ask(of.preview_file(FILE, NAME))
+    assert (seen["layout"], seen["unsure"], len(seen["rows"])) == ("Binance futures trades", [], 10)
+    assert (await ask(of.streams())).total == 0, "a preview keeps nothing"
+    done = await ask(of.import_file(FILE, NAME))
+    assert (done.rows, done.new, done.bad) == (30, 30, 0)
+    assert (await ask(of.import_file(FILE, NAME))).new == 0
+    kept = await ask(of.streams())
+    (stream,) = kept.streams
+    assert kept.date_range == {"from": MS, "to": MS + 580_000}
+    assert (stream.source, stream.symbol, stream.count) == ("file", "binance-usdm:BTCUSDT", 30)
+    assert await ask(of.one_stream(stream.id)) == stream
+    rows = await ask(of.stream_trades(stream.id, limit=3, since_ms=MS + 1))
+    assert [(row["trade_id"], row["side"]) for row in rows] == [("1", "sell"), ("2", "buy"), ("3", "sell")]
+    candles = await ask.http.get(f"/api/v1/markets/{stream.symbol}/candles", params={"tf": "5m"})
+    bars = candles.json()["rows"]
+    assert [(bar["ts_ms"], bar["trades"], bar["volume"]) for bar in bars] == [(MS, 15, 30), (MS + 300_000, 15, 30)]
+    assert (bars[0]["open"], bars[0]["high"], bars[0]["low"], bars[0]["close"]) == (100, 106, 100, 100)
+    odd = await ask.http.get(f"/api/v1/markets/{stream.symbol}/candles", params={"tf": "3m"})
+    assert (odd.status_code, odd.json()["error"]["parameter"]) == (400, "tf")
+
+
+async def test_own_fills_are_exact_and_forgotten_with_their_stream(ask: Asking) -> None:
+    done = await ask(of.import_file(FILLS, "fills.csv", into="june"))
+    (stream,) = done.streams
+    assert (stream.name, stream.kind, stream.count) == ("june", "executions", 2)
+    rows = (await ask(of.stream_trades(stream.id))).rows
+    assert [(r["side"], r["price"], r["fee"], r["liquidity"]) for r in rows] == [
+        ("buy", "90000.5", "4.95", "taker"), ("sell", "90001.5", "4.95", "maker"),
+    ]  # fmt: skip
+    await ask(of.end_stream(stream.id))
+    assert (await ask.refused(of.one_stream(stream.id)))[0] == 404
+    assert (await ask(of.import_file(FILLS, "fills.csv", into="june"))).new == 2, "nothing of it was left"
+
+
+async def test_a_stream_takes_its_rows_along_and_no_others(ask: Asking) -> None:
+    import pyarrow as pa
+
+    id = "binance-usdm:BTCUSDT"
+    live = [{"ts": MS * 1_000_000 + 5, "id": id, "price": 1.0, "size": 1.0, "trade_id": "live", "origin": "live"}]
+    other = [{"ts": MS * 1_000_000 + 5, "id": "binance-usdm:ETHUSDT", "price": 1.0, "size": 1.0, "trade_id": "e"}]
+    ask.history.append("trades", "binance-usdm", pa.Table.from_pylist(live))
+    ask.history.append("trades", "binance-usdm", pa.Table.from_pylist(other))
+    (stream,) = (await ask(of.import_file(FILE, NAME))).streams
+    assert ask.history.read("trades").num_rows == 32
+    await ask(of.end_stream(stream.id))
+    assert sorted(ask.history.read("trades")["trade_id"].to_pylist()) == ["e", "live"]
+    assert (await ask(of.import_file(FILE, NAME))).new == 30
+
+
+async def test_what_cannot_be_imported_says_why(make: Make, tmp_path: Path) -> None:
+    ask = make(max_upload=2_000)
+    unsure = b"time,cost,size\n1767225600000,5,1\n"
+    status, parameter, message = await ask.refused(of.import_file(unsure, "XY-1.csv"))
+    assert (status, parameter) == (409, "price")
+    assert "say --map price=COLUMN" in message
+    assert (await ask(of.import_file(unsure, "XY-1.csv", map="price=cost"))).new == 1
+    assert (await ask.refused(of.import_file(unsure, map="price")))[:2] == (400, "map")
+    assert (await ask.refused(of.import_file(b"x" * 2_001, NAME)))[0] == 413
+    for name in ("../crosstape.toml", ".hidden", "absent.csv", "/etc/passwd"):
+        assert (await ask.refused(of.import_file(b"", name)))[:2] == (409, "file")
+
+
+async def test_the_import_folder_gives_its_own_files_only(make: Make, tmp_path: Path) -> None:
+    folder = tmp_path / "dropped"
+    folder.mkdir()
+    (folder / NAME).write_bytes(FILE)
+    (tmp_path / "beside.csv").write_bytes(FILE)
+    ask = make(import_folder=str(folder))
+    assert (await ask(of.import_file(b"", NAME))).new == 30
+    for name in ("../beside.csv", str(tmp_path / "beside.csv"), "..", ".", ""):
+        assert (await ask.refused(of.import_file(b"", name or "file")))[:2] == (409, "file")
+
+
+@pytest.mark.filterwarnings("ignore")
+async def test_another_exchange_fills_the_history(make: Make) -> None:
+    async with serve(SimSettings(seed=3, assets=10, rate=300.0)) as simulation:
+        url = simulation.urls["bybit"].rest
+        exchanges = Exchanges({"bybit": ExchangeSettings(rest=url, timeout_s=10.0)})
+        ask = make(exchanges)
+        try:
+            for timeframe, kind in (("1m", "candles"), ("", "trades")):
+                done = await ask(of.fetch_history("bybit", "BTC/USDT:USDT", timeframe, limit=50))
+                assert done.stream.kind == kind
+                assert done.rows > (10 if timeframe else 0)
+                assert done.new == done.rows == done.stream.count
+            bars = await ask.http.get("/api/v1/markets/bybit:BTC%2FUSDT:USDT/candles", params={"tf": "5m"})
+            assert len(bars.json()["rows"]) >= 10
+            missing = await ask.refused(of.fetch_history("bybit", "BTC/NOTHING"))
+            assert missing[0] == 404
+        finally:
+            await exchanges.close()
+
+
+async def test_only_a_trader_brings_things_in(make: Make) -> None:
+    ask = make(require_key=True)
+    ask.http.headers["x-api-key"] = "see"
+    answer = await ask.http.post("/api/v1/streams/file", content=FILE)
+    assert answer.status_code in (401, 403)
+    assert ask.history.read("trades").num_rows == 0
+
+
+def test_a_stream_has_the_fields_that_were_asked_for() -> None:
+    names = {field.encode_name for field in msgspec.structs.fields(of.Stream)}
+    assert {"id", "name", "source", "symbol", "count", "from", "to"} <= names
