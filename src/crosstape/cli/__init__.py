@@ -11,6 +11,7 @@ from crosstape import __version__
 from crosstape.cli.access import access
 from crosstape.cli.importing import import_file
 from crosstape.cli.keys import keys
+from crosstape.cli.ledger import ledger
 from crosstape.cli.running import demo, up
 from crosstape.cli.showing import boards, config, doctor, venues
 from crosstape.cli.simulating import sim
@@ -24,7 +25,7 @@ from crosstape.model.errors import ConfigError, CrosstapeError, TapeError
 ALL = (
     up, demo, tui, sim, replay, tape, venues, boards, quality, kpi,
     sql,
-    stats,
+    stats, ledger,
     import_file, access, keys, doctor, config,
 )  # fmt: skip
 COMMANDS = {command.name or "": command for command in ALL}
