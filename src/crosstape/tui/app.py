@@ -22,14 +22,16 @@ from crosstape.tui.overlays import Finder, Sheet, Trouble
 from crosstape.tui.overview import OverviewPage
 from crosstape.tui.page import Page
 from crosstape.tui.palette import CSS
+from crosstape.tui.query import QueryPage
 from crosstape.tui.system import SystemPage
 
 RETRY_S = 2.0
 FIRST_MARKET = "-turnover_usd_24h"
-PAGES = {"b": "boards", "m": "market", "o": "overview", "a": "assets", "s": "system"}
+PAGES = {"b": "boards", "m": "market", "o": "overview", "a": "assets", "s": "system", "e": "query"}
 
 PLAIN_PAGES: dict[str, Callable[[Link], Page]] = {
     "boards": BoardsPage, "overview": OverviewPage, "assets": AssetsPage, "system": SystemPage,
+    "query": QueryPage,
 }  # fmt: skip
 
 
@@ -123,7 +125,7 @@ class Desk(App[None]):
         """Enter on a row."""
         if isinstance(self.screen, AssetsPage) and not isinstance(self.screen, AssetPage):
             self.go("asset", event.key)
-        elif isinstance(self.screen, AssetPage | BoardsPage):
+        elif isinstance(self.screen, AssetPage | BoardsPage) or ":" in event.key:
             self.go("market", event.key)
 
     def action_search(self) -> None:

@@ -22,6 +22,7 @@ HITS = 14
 HEADS = (Head("market", 30, True), Head("kind", 8, True), Head("last", 13), Head("24 h", 10))
 HELP = """[b]Everywhere[/b]
   g then b m o a s   boards, market, overview, assets, system
+  g e                ask in SQL
   /                  search a market         Ctrl+K  every command
   j k, arrows        row down, up            Enter   open
   Esc                back                    ?       this
