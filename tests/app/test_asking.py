@@ -20,7 +20,7 @@ from click.testing import CliRunner
 from crosstape.api import ApiSettings, Hub
 from crosstape.app.asking import open_sql
 from crosstape.cli import cli
-from crosstape.client import AsyncClient, Client, ClientError
+from crosstape.client import AsyncClient, Client, ClientError, topics
 from crosstape.store.history.files import History
 from crosstape.store.ledger import Ledger
 from crosstape.store.sql.settings import SqlSettings
@@ -36,7 +36,7 @@ async def world(tmp_path: Path) -> AsyncIterator[SimpleNamespace]:
     )
     key = ledger.access.create("me", "viewer")
     try:
-        async with staged(ApiSettings(port=0), ledger, hub=hub, queries=sql) as stage:
+        async with staged(ApiSettings(port=0), ledger, hub=hub, queries=sql, saved=ledger.boards) as stage:
             yield SimpleNamespace(
                 stage=stage, url=f"http://127.0.0.1:{stage.port}", ledger=ledger, key=key, sql=sql
             )
@@ -158,6 +158,8 @@ async def test_the_command_line(world: SimpleNamespace, tmp_path: Path) -> None:
     assert pq.read_table(out).num_rows > 10
     code, said = await asyncio.to_thread(run, "select 1 as a", "--format", "csv")
     assert (code, said) == (0, '"a"\n1\n')
+    code, said = await asyncio.to_thread(run, "select id, last from live limit 4", "--save", "four")
+    assert (code, said) == (0, "four: 4 rows of last; crosstape boards four\n")
     code, said = await asyncio.to_thread(run, "select 1; select 2")
     assert code == 1
     assert "one SELECT is taken" in said
@@ -172,3 +174,103 @@ async def test_the_ledger_is_there_and_its_secrets_are_not(world: SimpleNamespac
         said = (await ask(world, f"from {table}")).json()["error"]["message"]
         assert "does not exist" in said
         assert world.key not in said
+
+
+CARRY = "select id, last, turnover_usd_24h as turned from live order by last desc nulls last limit 5"
+
+
+async def test_a_select_is_a_board_like_the_others(world: SimpleNamespace) -> None:
+    stage: Stage = world.stage
+    async with AsyncClient(world.url) as client:
+        saved = await client.put_sql_board("dearest", CARRY)
+        assert (saved.columns, saved.rows, saved.error) == (("last", "turned"), 5, "")
+        assert [b.name for b in (await client.sql_boards()).rows] == ["dearest"]
+        assert (await client.sql_board("dearest")).sql == CARRY
+        listed = {board.name: board for board in (await client.boards()).rows}
+        assert listed["dearest"].fields == ("last", "turned")
+        expected = [row[0] for row in (await client.sql(CARRY)).rows]
+        shown = await client.board("dearest")
+        assert [row["id"] for row in shown.rows] == expected
+        assert [row["rank"] for row in shown.rows] == [1, 2, 3, 4, 5]
+        assert shown.rows[0]["value"] == shown.rows[0]["last"]
+        fewer = await client.board("dearest", market=expected[0].split(":")[0], limit=1)
+        assert [row["id"] for row in fewer.rows] == expected[:1]
+
+        # The world turns: the board follows, and says so over the socket.
+        cheapest = CARRY.replace("desc", "asc")
+        told: list[list[str]] = []
+        async with asyncio.timeout(60):
+            async for table in client.subscribe(topics.board("dearest", hz=10)):
+                told.append(list(table.ids))
+                if len(told) == 1:
+                    assert told[0] == expected
+                    assert set(table.columns) == {"last", "turned"}
+                    await client.put_sql_board("dearest", cheapest)
+                if told[-1] != expected:
+                    break
+                stage.again()
+        assert told[-1] == [row[0] for row in (await client.sql(cheapest)).rows]
+        await client.delete_sql_board("dearest")
+        with pytest.raises(ClientError, match="dearest"):
+            await client.board("dearest")
+        assert world.ledger.boards.all() == []
+
+
+@pytest.mark.parametrize(
+    ("name", "sql", "said"),
+    [
+        ("gainers_24h", CARRY, "is no name for a board"),
+        ("a b", CARRY, "is no name for a board"),
+        ("x", "select last from live", "a column named id"),
+        ("x", "select id from live", "at least one number"),
+        ("x", "select 'a' as id, 1 as n union all select 'a', 2", "every id once"),
+        ("x", "select id, 1 as a, 2 as a from live", "different names"),
+        ("x", "drop view live", "one SELECT is taken"),
+        ("x", "select id, nothing from live", "nothing"),
+    ],
+)  # fmt: skip
+async def test_a_board_that_cannot_work_is_not_saved(
+    world: SimpleNamespace, name: str, sql: str, said: str
+) -> None:
+    async with AsyncClient(world.url) as client:
+        with pytest.raises(ClientError, match=said):
+            await client.put_sql_board(name, sql)
+        assert (await client.sql_boards()).rows == ()
+
+
+async def test_a_board_that_fails_later_keeps_its_rows_as_stale(world: SimpleNamespace) -> None:
+    async with AsyncClient(world.url) as client:
+        world.ledger.boards.save("other", "select 1", "me")
+        await client.put_sql_board(
+            "b",
+            "select id, last, replace((select sql from saved_boards where name = 'other'), 'select ', '')::int as m from live limit 3",
+        )
+        world.ledger.boards.save("other", "no number", "me")
+        async with asyncio.timeout(60):
+            while not (await client.sql_board("b")).error:
+                shown = await client.board("b")
+                world.stage.again()
+                await asyncio.sleep(0.1)
+        shown = await client.board("b")
+        assert len(shown.rows) == 3
+        assert all("STALE" in row["quality"] for row in shown.rows)
+        assert "no number" in (await client.sql_board("b")).error
+
+
+async def test_boards_come_back_after_a_restart(tmp_path: Path) -> None:
+    hub, ledger = Hub(), Ledger.open("", tmp_path)
+    ledger.boards.save("mine", CARRY, "me")
+    sql = open_sql(History(tmp_path / "history"), lambda: hub.view, ledger, SqlSettings())
+    try:
+        async with (
+            staged(ApiSettings(port=0), ledger, hub=hub, queries=sql, saved=ledger.boards) as stage,
+            AsyncClient(f"http://127.0.0.1:{stage.port}") as client,
+        ):
+            async with asyncio.timeout(60):
+                while not [b for b in (await client.sql_boards()).rows if b.rows]:
+                    await asyncio.sleep(0.05)
+            stage.again()
+            assert len((await client.board("mine")).rows) == 5
+    finally:
+        sql.close()
+        ledger.close()

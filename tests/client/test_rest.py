@@ -78,7 +78,8 @@ def test_a_method_takes_what_the_endpoint_takes(name: str) -> None:
 # of SQL in tests/app/test_asking.py.
 ELSEWHERE = {
     *("ready", "tapes", "replay", "control", "replays", "open_replay", "one_replay", "end_replay"),
-    *("ohlcv", "ticker", "balance", "sql", "sql_bytes"),
+    *("ohlcv", "ticker", "balance", "sql", "sql_bytes", "sql_boards", "sql_board", "put_sql_board"),
+    "delete_sql_board",
     # Of streams in tests/app/test_streams.py.
     *("streams", "one_stream", "stream_trades", "end_stream", "import_file", "preview_file", "fetch_history"),
 }

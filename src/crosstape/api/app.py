@@ -10,10 +10,12 @@ from crosstape.api.gate import Gate
 from crosstape.api.hub import Hub
 from crosstape.api.keys import Keys
 from crosstape.api.pages import own_version
-from crosstape.api.ports import Exchanges, Ledger, Operations, Player, Queries, Replays, Streams
+from crosstape.api.ports import Exchanges, Ledger, Operations, Player, Replays, Streams
+from crosstape.api.ports_sql import Queries, SavedBoards
 from crosstape.api.proxy import Proxy
 from crosstape.api.settings import ApiSettings
 from crosstape.api.socket import Sockets
+from crosstape.api.sql_boards import SqlBoards
 from crosstape.api.web import Web
 from crosstape.model.errors import ConfigError
 from crosstape.model.ports import Cache
@@ -33,10 +35,12 @@ def create_app(
     exchanges: Exchanges | None = None,
     queries: Queries | None = None,
     streams: Streams | None = None,
+    saved: SavedBoards | None = None,
 ) -> Gate:
     """The ASGI application; `run` is the task behind its WebSocket topics; `web` the dashboard, as built.
 
-    With `player` it serves a replay that can be moved in time, with `replays` it starts such servers.
+    With `player` it serves a replay that can be moved in time, with `replays` it starts such servers; with
+    `queries` it answers SQL, with `saved` besides it keeps boards that are a SELECT.
 
     ConfigError when keys are required and nobody keeps any.
     """
@@ -45,9 +49,10 @@ def create_app(
     settings = settings if settings is not None else ApiSettings()
     if settings.key_required and ledger is None:
         raise ConfigError(f"api: listening on {settings.host} requires keys, and there is no ledger to keep them")
+    boards = SqlBoards(hub, queries, saved) if queries is not None and saved is not None else None
     context = Context(hub, settings, operations, tuple(venues), ledger, own_version(), Traffic(),
                       player=player, replays=replays, cache=cache, exchanges=exchanges,
-                      queries=queries, streams=streams)  # fmt: skip
+                      queries=queries, streams=streams, sql_boards=boards)  # fmt: skip
     channels, keys = Channels(context), Keys(ledger, settings)
     proxy = Proxy(replays, keys, settings)
     sockets = Sockets(context, channels, keys)

@@ -17,6 +17,7 @@ from crosstape.api.query import PAGE, Filtered, flags, strict
 from crosstape.api.routes_events import candle_records, forced_record, trade_record
 from crosstape.api.routes_markets import board_named
 from crosstape.api.routes_system import status_record
+from crosstape.api.sql_boards import SqlBoard
 from crosstape.api.tables import DEFAULT_FIELDS, Mask, Record, chosen, measured, named
 from crosstape.api.topic import Spec, Topic
 from crosstape.api.topic_events import BookTopic, EventTopic, RecordTopic
@@ -109,10 +110,32 @@ def _market(context: Context, spec: Spec, rest: str) -> Topic:
 
 
 def _board(context: Context, spec: Spec, rest: str) -> Topic:
+    if (written := context.sql_board(rest)) is not None:
+        return _written(context, spec, written)
     board = board_named(rest)
     n = spec.n or board.top
     fields = tuple(dict.fromkeys((board.column.name, *board.beside)))
     return _table(context, spec, board_rows(board, n, _fit(context, spec) if spec.where else None), fields, n)
+
+
+def _written(context: Context, spec: Spec, board: SqlBoard) -> Topic:
+    """A board that is a SELECT. A subscription keeps the columns it began with."""
+    fit = _fit(context, spec) if spec.where else None
+    names = chosen("columns", ",".join(spec.columns), board.found.columns, tuple(board.found.columns))
+    schema = schema_of([(name, UNITS.get(name, "")) for name in names])
+    order, flag = [cell.name for cell in schema.columns], np.uint32(context.mode_flag)
+
+    def select(view: View) -> Shown:
+        assert context.hub.lookup is not None, "there is a view"
+        current = context.sql_board(board.name) or board
+        rows, columns = current.place(view)
+        rows = rows if fit is None else rows[fit(view)[rows]]
+        lacking = np.full(view.quality.size, np.nan)
+        values = [columns.get(name, lacking) for name in order]
+        lookup = context.hub.lookup
+        return Shown(rows[: spec.n or None], values, current.quality(view) | flag, lookup.ids, lookup.labels)
+
+    return TableTopic(select, schema, spec.n, spec.encoding == "columns")
 
 
 def _asset(context: Context, spec: Spec, rest: str) -> Topic:

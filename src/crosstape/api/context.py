@@ -10,20 +10,12 @@ import msgspec
 from crosstape.api.errors import ApiError, unknown
 from crosstape.api.hub import Hub
 from crosstape.api.lookup import Lookup
-from crosstape.api.ports import (
-    Exchanges,
-    Ledger,
-    Operations,
-    OperationsStatus,
-    Player,
-    Queries,
-    Replays,
-    Role,
-    Streams,
-)
+from crosstape.api.ports import Exchanges, Ledger, Operations, OperationsStatus, Player, Replays, Role, Streams
+from crosstape.api.ports_sql import Queries
 from crosstape.api.query import Formatted, Query
 from crosstape.api.requests import Requests
 from crosstape.api.settings import ApiSettings
+from crosstape.api.sql_boards import SqlBoard, SqlBoards
 from crosstape.api.tables import Record, to_csv, to_json
 from crosstape.engine.view import View
 from crosstape.model.ports import Cache
@@ -93,6 +85,7 @@ class Context(msgspec.Struct, frozen=True):
     exchanges: Exchanges | None = None
     queries: Queries | None = None
     streams: Streams | None = None
+    sql_boards: SqlBoards | None = None
 
     @property
     def view(self) -> View:
@@ -120,6 +113,10 @@ class Context(msgspec.Struct, frozen=True):
         """live, simulated or replay."""
         view = self.hub.view
         return self.settings.mode or (view.mode if view is not None else "live")
+
+    def sql_board(self, name: str) -> SqlBoard | None:
+        """A board a user wrote; None for every other name."""
+        return self.sql_boards.get(name) if self.sql_boards is not None else None
 
     def row(self, instrument: str) -> int:
         """The instrument's row; 404 names the nearest."""

@@ -49,16 +49,19 @@ class Gate:
     ) -> None:
         self._rest, self._sockets, self._keys, self._channels, self._web = rest, sockets, keys, channels, web
         self._hub, self._settings, self._requests = context.hub, context.settings, context.requests
+        self._boards = context.sql_boards
         self._proxy, self._auditor = proxy, Auditor(context.ledger)
         self._plain = list(SECURITY)
         self._origins = frozenset(origin.encode() for origin in context.settings.cors_origins)
 
     async def run(self) -> None:
-        """Steps the WebSocket topics with every view and writes the audit log, until cancelled."""
+        """Steps the WebSocket topics with every view, runs SQL boards, writes the audit log, until cancelled."""
         try:
             async with asyncio.TaskGroup() as group:
                 group.create_task(self._auditor.run())
                 group.create_task(self._channels.run())
+                if self._boards is not None:
+                    group.create_task(self._boards.run())
         finally:
             await self._proxy.close()
 

@@ -258,33 +258,6 @@ class Exchanges(Protocol):
         ...
 
 
-class QueryResult(Protocol):
-    """Rows of a query: a pyarrow Table; `truncated`: there were more; `seconds` it took."""
-
-    @property
-    def table(self) -> Any:
-        """The rows."""
-        ...
-
-    @property
-    def truncated(self) -> bool:
-        """There were more."""
-        ...
-
-    @property
-    def seconds(self) -> float:
-        """Without the wait for its turn."""
-        ...
-
-
-class Queries(Protocol):
-    """Who answers SQL. Called in a thread."""
-
-    def query(self, sql: str, limit: int | None = None) -> QueryResult:
-        """The rows of one SELECT; QueryError says what was wrong and what is allowed."""
-        ...
-
-
 class OwnExecutions(Protocol):
     """Own executions, by stream. Called in a thread; StoreError becomes a 503."""
 

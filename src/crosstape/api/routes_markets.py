@@ -9,6 +9,7 @@ from crosstape.api.context import Answer, Ask, Context
 from crosstape.api.errors import unknown
 from crosstape.api.query import PAGE, Described, Filtered, Listed, OfAssets, OneAsset, Query, Ranked, flags
 from crosstape.api.routes_across import of_asset
+from crosstape.api.sql_boards import SqlBoard
 from crosstape.api.tables import (
     DEFAULT_FIELDS,
     FILTERS,
@@ -70,12 +71,15 @@ async def market(context: Context, ask: Ask[Query]) -> Answer:
 
 async def boards(context: Context, ask: Ask[Query]) -> Answer:
     """Every board: what it ranks, which way, and what may stand on it."""
-    return context.json({"rows": [_about(board) for board in BOARDS]})
+    written = context.sql_boards.all() if context.sql_boards is not None else ()
+    return context.json({"rows": [_about(board) for board in BOARDS] + [board.about() for board in written]})
 
 
 async def board(context: Context, ask: Ask[Ranked]) -> Answer:
     """One board, best first; filters rank it anew among the rows that pass."""
     query, view = ask.query, context.view
+    if (written := context.sql_board(ask.name)) is not None:
+        return _written(context, query, written)
     found = board_named(ask.name)
     fields = chosen("fields", query.fields, view.columns, tuple(dict.fromkeys((found.column.name, *found.beside))))
     ranking = _ranking(context, found, query)
@@ -129,6 +133,22 @@ async def columns(context: Context, ask: Ask[Described]) -> Answer:
     found = [c for c in COLUMNS if all(w in f"{c.name} {c.unit} {c.doc}".lower() for w in words)]
     meanings = {flag.name: text for flag, text in MEANING.items()}
     return context.json({"rows": [_definition(column) for column in found], "quality": meanings})
+
+
+def _written(context: Context, query: Ranked, board: SqlBoard) -> Answer:
+    """A board that is a SELECT: in its own order, among the rows that pass."""
+    rows, columns = board.place(context.view)
+    view = msgspec.structs.replace(context.view, columns={**context.view.columns, **columns},
+                                   quality=board.quality(context.view))  # fmt: skip
+    fields = chosen("fields", query.fields, view.columns, tuple(columns))
+    rows = rows[filtered(view, context.lookup, query)[rows]]
+    shown = page(rows, query.limit, query.offset, context.settings.max_page, context.settings.page)
+    found = records(view, context.lookup, shown, fields, context.mode_flag, query.offset)
+    first = next(iter(columns.values()), None)
+    for record, row in zip(found, shown.tolist(), strict=True):
+        record["value"] = float(first[row]) if first is not None else None
+    header = (*HEAD, "value", *fields)
+    return context.table(query, found, header, board=board.about(), offset=query.offset, fields=fields)
 
 
 def board_named(name: str) -> Board:

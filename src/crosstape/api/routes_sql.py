@@ -11,9 +11,11 @@ from msgspec import Meta
 from crosstape.api.context import Answer, Ask, Context
 from crosstape.api.errors import ApiError
 from crosstape.api.formats import MEDIA, Format, encoded, plain, summarised
-from crosstape.api.ports import Queries
+from crosstape.api.ports_sql import Queries
 from crosstape.api.query import Query
 from crosstape.api.routes_replay import read
+from crosstape.api.sql_boards import SqlBoard, SqlBoards
+from crosstape.api.tables import Record, millis
 from crosstape.model.errors import QueryError, StoreError
 
 STATUS = {"busy": 503, "time": 408, "memory": 413, "size": 413}
@@ -76,3 +78,43 @@ def _answer(context: Context, asked: Question, result: Any) -> Answer:
 def _unique(table: Any) -> Any:
     """Two columns of one name are two columns."""
     return table.rename_columns([str(i) for i in range(table.num_columns)])
+
+
+class Written(msgspec.Struct, frozen=True, forbid_unknown_fields=True):
+    """sql   one SELECT that gives `id` and at least one number; its order is the board's"""
+
+    sql: Annotated[str, Meta(min_length=1, max_length=20_000)]
+
+
+def _boards(context: Context) -> SqlBoards:
+    if context.sql_boards is None:
+        raise ApiError(
+            409, "no_sql", "this crosstape keeps no SQL boards", allowed="a live crosstape with a ledger"
+        )
+    return context.sql_boards
+
+
+async def sql_boards(context: Context, ask: Ask[Query]) -> Answer:
+    """Boards that users wrote as a SELECT: name, text, owner, columns, and why one fails now."""
+    return context.json({"rows": [_record(board) for board in _boards(context).all()]})
+
+
+async def sql_board(context: Context, ask: Ask[Query]) -> Answer:
+    """One board's SELECT; its rows are at `/boards/{name}` and the topic `board:{name}`."""
+    return context.json(_record(_boards(context).named(ask.name)))
+
+
+async def put_sql_board(context: Context, ask: Ask[Query]) -> Answer:
+    """Save a SELECT as a board, or replace it, if it works."""
+    boards = _boards(context)
+    return context.json(_record(await boards.save(ask.name, read(ask.body, Written).sql, ask.caller.user)))
+
+
+async def delete_sql_board(context: Context, ask: Ask[Query]) -> Answer:
+    """Delete a board; who is subscribed to it keeps its last rows."""
+    return context.json(_record(await _boards(context).delete(ask.name)))
+
+
+def _record(board: SqlBoard) -> Record:
+    return {"name": board.name, "sql": board.sql, "owner": board.owner, "updated_ms": millis(board.updated_ts),
+            "columns": tuple(board.found.columns), "rows": len(board.found.ids), "error": board.error}  # fmt: skip

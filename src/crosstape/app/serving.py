@@ -71,6 +71,7 @@ async def serve_live(
         app = create_app(
             hub, vitals, venues, ledger, config.api, replays=sessions, cache=cache, exchanges=exchanges,
             queries=asks if config.sql.enabled else None, streams=inflow(config, ledger, recording.history),
+            saved=ledger.boards if ledger is not None else None,
         )  # fmt: skip
         async with serving(app, config.api) as port:
             say(f"crosstape is at http://{config.api.host}:{port}/")
@@ -83,11 +84,11 @@ async def serve_live(
     finally:
         journal.leave()
         await asyncio.gather(cache.close(), exchanges.close(), asyncio.to_thread(asks.close))
-        await asyncio.to_thread(recording.close)
-        await _close(ledger, keeper)
+        await _close(recording, ledger, keeper)
 
 
-async def _close(ledger: Ledger | None, keeper: Keeper) -> None:
+async def _close(recording: Recording, ledger: Ledger | None, keeper: Keeper) -> None:
+    await asyncio.to_thread(recording.close)
     if ledger is not None:
         await keeper.flush()
         await asyncio.to_thread(ledger.close)

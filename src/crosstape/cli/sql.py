@@ -21,13 +21,14 @@ FORMATS = ("table", "json", "csv", "ndjson", "parquet", "arrow")
 @click.option("-n", "--limit", type=click.IntRange(1), default=None, help="Rows at most.")
 @click.option("--format", "form", type=click.Choice(FORMATS), default="table", show_default=True)
 @click.option("--summary", is_flag=True, help="Statistics of every column instead of the rows.")
+@click.option("--save", "board", metavar="NAME", help="Save the SELECT as a board that is pushed live.")
 @OUTPUT
 @URL
 @KEY
 @click.pass_context
 def sql(
-    context: click.Context, query: str, limit: int | None, form: str, summary: bool, output: Path | None,
-    url: str, key: str,
+    context: click.Context, query: str, limit: int | None, form: str, summary: bool, board: str | None,
+    output: Path | None, url: str, key: str,
 ) -> None:  # fmt: skip
     """Ask one SELECT (QUERY) of a running crosstape.
 
@@ -35,6 +36,12 @@ def sql(
     ledger's: executions, streams, alerts, signals, completeness …
     """
     with talking(url or configured(context), key) as client:
+        if board:
+            saved = client.put_sql_board(board, query)
+            click.echo(
+                f"{saved.name}: {saved.rows} rows of {', '.join(saved.columns)}; crosstape boards {saved.name}"
+            )
+            return
         if form == "table":
             answer = client.sql(query, limit=limit, summary=summary)
             from rich.console import Console

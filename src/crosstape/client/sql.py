@@ -8,7 +8,7 @@ import msgspec
 
 from crosstape.client.endpoints import V1, Request
 from crosstape.client.errors import ClientError
-from crosstape.client.results import Answer
+from crosstape.client.results import Answer, Rows
 
 if TYPE_CHECKING:
     import pandas
@@ -59,3 +59,38 @@ def sql_bytes(
 def _body(query: str, limit: int | None, form: str, summary: bool) -> bytes:
     asked: dict[str, object] = {"sql": query, "format": form, "summary": summary}
     return msgspec.json.encode(asked | ({"limit": limit} if limit is not None else {}))
+
+
+class SqlBoard(Answer, frozen=True):
+    """A board that is a SELECT; `error` says why it fails now."""
+
+    name: str = ""
+    sql: str = ""
+    owner: str = ""
+    updated_ms: float = 0.0
+    columns: tuple[str, ...] = ()
+    rows: int = 0
+    error: str = ""
+
+
+BOARDS = f"{V1}/sql/boards"
+
+
+def sql_boards() -> Request[Rows[SqlBoard]]:
+    """Boards that users wrote as a SELECT."""
+    return Request(Rows[SqlBoard], BOARDS)
+
+
+def sql_board(name: str) -> Request[SqlBoard]:
+    """One of them; its rows are those of `board` and `topics.board`."""
+    return Request(SqlBoard, f"{BOARDS}/{{name}}", name)
+
+
+def put_sql_board(name: str, sql: str) -> Request[SqlBoard]:
+    """Save a SELECT that gives `id` and at least one number; Refused when it does not work."""
+    return Request(SqlBoard, f"{BOARDS}/{{name}}", name, method="PUT", body=msgspec.json.encode({"sql": sql}))
+
+
+def delete_sql_board(name: str) -> Request[SqlBoard]:
+    """Delete one."""
+    return Request(SqlBoard, f"{BOARDS}/{{name}}", name, method="DELETE")
