@@ -42,7 +42,8 @@ async def client(stage: Stage) -> AsyncIterator[AsyncClient]:
 def example(method: Method[Any, Any]) -> Request[Any]:
     """The request of a method, with a name where it needs one."""
     named = {"id": BTC, "name": "gainers_24h", "asset": "BTC", "op": "play", "tape": "x", "replay": "x",
-             "stream": "1", "body": b"x", "exchange": "kraken", "symbol": "BTC/USD"}  # fmt: skip
+             "stream": "1", "body": b"x", "exchange": "kraken", "symbol": "BTC/USD",
+             "timestamp": 1.0, "price": 1.0, "size": 1.0, "ticks": []}  # fmt: skip
     needed = [p for p in inspect.signature(method.make).parameters.values() if p.default is p.empty]
     given = {p.name: named.get(p.name, {}) for p in needed if p.kind is not p.VAR_KEYWORD}
     return method.make(**given)
@@ -82,6 +83,8 @@ ELSEWHERE = {
     "delete_sql_board",
     # Of streams in tests/app/test_streams.py.
     *("streams", "one_stream", "stream_trades", "end_stream", "import_file", "preview_file", "fetch_history"),
+    # Of ticks in tests/app/test_push.py.
+    *("push_tick", "push_ticks"),
 }
 
 

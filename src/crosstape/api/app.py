@@ -10,9 +10,10 @@ from crosstape.api.gate import Gate
 from crosstape.api.hub import Hub
 from crosstape.api.keys import Keys
 from crosstape.api.pages import own_version
-from crosstape.api.ports import Exchanges, Ledger, Operations, Player, Replays, Streams
+from crosstape.api.ports import Exchanges, Ledger, Operations, Player, Pushes, Replays, Streams
 from crosstape.api.ports_sql import Queries, SavedBoards
 from crosstape.api.proxy import Proxy
+from crosstape.api.push_socket import PushSockets
 from crosstape.api.settings import ApiSettings
 from crosstape.api.socket import Sockets
 from crosstape.api.sql_boards import SqlBoards
@@ -36,6 +37,7 @@ def create_app(
     queries: Queries | None = None,
     streams: Streams | None = None,
     saved: SavedBoards | None = None,
+    pushes: Pushes | None = None,
 ) -> Gate:
     """The ASGI application; `run` is the task behind its WebSocket topics; `web` the dashboard, as built.
 
@@ -52,8 +54,8 @@ def create_app(
     boards = SqlBoards(hub, queries, saved) if queries is not None and saved is not None else None
     context = Context(hub, settings, operations, tuple(venues), ledger, own_version(), Traffic(),
                       player=player, replays=replays, cache=cache, exchanges=exchanges,
-                      queries=queries, streams=streams, sql_boards=boards)  # fmt: skip
+                      queries=queries, streams=streams, sql_boards=boards, pushes=pushes)  # fmt: skip
     channels, keys = Channels(context), Keys(ledger, settings)
     proxy = Proxy(replays, keys, settings)
-    sockets = Sockets(context, channels, keys)
+    sockets = Sockets(context, channels, keys, PushSockets(context, keys))
     return Gate(litestar(context), sockets, keys, context, channels, proxy, web or Web())

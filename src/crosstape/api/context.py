@@ -10,7 +10,17 @@ import msgspec
 from crosstape.api.errors import ApiError, unknown
 from crosstape.api.hub import Hub
 from crosstape.api.lookup import Lookup
-from crosstape.api.ports import Exchanges, Ledger, Operations, OperationsStatus, Player, Replays, Role, Streams
+from crosstape.api.ports import (
+    Exchanges,
+    Ledger,
+    Operations,
+    OperationsStatus,
+    Player,
+    Pushes,
+    Replays,
+    Role,
+    Streams,
+)
 from crosstape.api.ports_sql import Queries
 from crosstape.api.query import Formatted, Query
 from crosstape.api.requests import Requests
@@ -86,6 +96,7 @@ class Context(msgspec.Struct, frozen=True):
     queries: Queries | None = None
     streams: Streams | None = None
     sql_boards: SqlBoards | None = None
+    pushes: Pushes | None = None
 
     @property
     def view(self) -> View:

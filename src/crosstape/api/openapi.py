@@ -64,7 +64,7 @@ def _operation(route: Route, error: dict[str, Any]) -> dict[str, Any]:
         operation["responses"][str(status)] = {"description": REASONS[status], "content": content}
     if route.role is not None:
         operation["security"] = [{}, {"bearer": []}, {"key": []}]
-    if route.upload:
+    if route.takes is bytes:
         file = {"application/octet-stream": {"schema": {"type": "string", "format": "binary"}}}
         operation["requestBody"] = {"required": False, "content": file}
     elif route.method in ("PUT", "POST"):

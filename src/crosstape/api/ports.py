@@ -11,6 +11,7 @@ import msgspec
 from crosstape.model.access import Grant, Written
 from crosstape.model.completeness import Completeness
 from crosstape.model.execution import Execution
+from crosstape.model.push import Pushed, Tick
 
 
 class Role(IntEnum):
@@ -306,6 +307,14 @@ class Streams(Protocol):
 
     def candles(self, id: str, timeframe: str, since_ms: int, limit: int) -> list[dict[str, Any]] | None:
         """Of an instrument that is only in the history; None where there is nothing of it."""
+        ...
+
+
+class Pushes(Protocol):
+    """Who takes ticks in."""
+
+    async def push(self, ticks: Sequence[Tick]) -> Pushed:
+        """Returns when they are on the disk. PushBusy: there is no room; StoreError: no disk."""
         ...
 
 

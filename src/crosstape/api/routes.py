@@ -15,6 +15,7 @@ from crosstape.api import (
     routes_events,
     routes_markets,
     routes_own,
+    routes_push,
     routes_quality,
     routes_remote,
     routes_replay,
@@ -54,7 +55,7 @@ class Route(msgspec.Struct, frozen=True):
     also     answers besides 200 and the ones every endpoint may give
     takes    what its body is decoded into
     media    of an answer that is not JSON
-    upload   its body is a file, up to `max_upload`
+    upload   its body may have `max_upload` bytes
     reads    changes nothing, whatever its method: not in the audit log
     """
 
@@ -121,14 +122,17 @@ ROUTES: tuple[Route, ...] = (
     Route(f"{V1}/balance", routes_remote.balance, routes_remote.OfExchange, role=Role.TRADER, also=(404, 502)),
     Route(f"{V1}/streams", routes_streams.streams),
     Route(f"{V1}/streams/file", routes_streams.load, routes_streams.File, method="POST", role=Role.TRADER,
-          also=(409, 413), upload=True),
+          also=(409, 413), takes=bytes, upload=True),
     Route(f"{V1}/streams/preview", routes_streams.look, routes_streams.File, method="POST", role=Role.TRADER,
-          also=(409, 413), upload=True, reads=True),
+          also=(409, 413), takes=bytes, upload=True, reads=True),
     Route(f"{V1}/streams/api", routes_streams.fetch, method="POST", role=Role.TRADER, also=(404, 409, 413, 502),
           takes=routes_streams.Fetching),
     Route(f"{V1}/streams/{{stream}}", routes_streams.stream, also=(404,)),
     Route(f"{V1}/streams/{{stream}}/trades", routes_streams.trades, Recent, also=(404, 409)),
     Route(f"{V1}/streams/{{stream}}", routes_streams.remove, method="DELETE", role=Role.TRADER, also=(404,)),
+    Route(f"{V1}/ticks", routes_push.tick, method="POST", role=Role.TRADER, also=(413,), takes=routes_push.Given),
+    Route(f"{V1}/ticks/batch", routes_push.batch, method="POST", role=Role.TRADER, also=(413,),
+          takes=routes_push.Batch, upload=True),
     Route(f"{V1}/prefs", routes_system.prefs),
     Route(f"{V1}/prefs", routes_system.put_prefs, method="PUT", also=(413,)),
     Route(f"{V1}/stats", routes_own.stats, Own, also=(413,)),

@@ -23,6 +23,7 @@ RAW = "crosstape.raw"
 Scope = MutableMapping[str, Any]
 Receive = Callable[[], Awaitable[Any]]
 Send = Callable[[Any], Awaitable[None]]
+Endpoint = Callable[[Scope, Receive, Send], Awaitable[None]]
 
 
 class Raw(Protocol):
@@ -66,11 +67,13 @@ class AsgiWire:
 class Sockets:
     """Takes clients in and sees them out."""
 
-    def __init__(self, context: Context, channels: Channels, keys: Keys) -> None:
-        self._context, self._channels, self._keys = context, channels, keys
+    def __init__(self, context: Context, channels: Channels, keys: Keys, pushes: Endpoint) -> None:
+        self._context, self._channels, self._keys, self._pushes = context, channels, keys, pushes
 
     async def __call__(self, scope: Scope, receive: Receive, send: Send) -> None:
         """One client, from its handshake to its end."""
+        if scope["path"] == "/ws/push":
+            return await self._pushes(scope, receive, send)
         headers = dict(scope["headers"])
         if (await receive())["type"] != "websocket.connect":
             return

@@ -18,7 +18,7 @@ from crosstape.model.frame import Frame, Kind
 from crosstape.tape.checkpoint import read_checkpoint
 from crosstape.tape.reader import play
 from crosstape.tape.summary import Mark, Summary, marks
-from crosstape.venues import VENUES
+from crosstape.venues import READ
 
 SLICE_S = 0.004
 EVERY = 64
@@ -36,7 +36,7 @@ class Reel:
     def __init__(self, folder: Path, first_seq: int, interest: Callable[[], frozenset[int]]) -> None:
         self.ts, self.ended = 0, False
         self._folder, self._first_seq, self._interest = folder, first_seq, interest
-        self._machine = Machine(VENUES)
+        self._machine = Machine(READ)
         self.minutes = Minutes(self._machine.state)
         self._frames: Iterator[Frame] = iter(())
         self._ahead: Frame | None = None
@@ -129,11 +129,11 @@ def _restored(folder: Path, first_seq: int, ts: int) -> tuple[Machine, int]:
             reason = error if isinstance(error, TapeError) else reason
     if first_seq > 0:
         raise reason
-    return Machine(VENUES), 0
+    return Machine(READ), 0
 
 
 def _loaded(mark: Mark) -> Machine:
-    machine = Machine(VENUES)
+    machine = Machine(READ)
     _, sections = read_checkpoint(mark.path)
     load(machine, sections)
     return machine

@@ -18,7 +18,7 @@ from crosstape.tape.captures import read_capture
 from crosstape.tape.checkpoint import checkpoints, newest_checkpoint, read_checkpoint
 from crosstape.tape.reader import next_seq, play, runs
 from crosstape.tape.splice import splice, with_clock
-from crosstape.venues import VENUES
+from crosstape.venues import READ, VENUES
 from crosstape.wire.request import Request, parse_key
 
 DAY_NS = 24 * 3600 * 1_000_000_000
@@ -37,7 +37,7 @@ def open_tape(paths: Sequence[Path], market: str = "") -> tuple[Iterator[Frame],
 
     A tape whose beginning is gone starts from its oldest checkpoint.
     """
-    machine = Machine(VENUES)
+    machine = Machine(READ)
     if len(paths) == 1 and is_tape(paths[0]):
         return play(paths[0], start_seq=_resume(paths[0], machine)), machine
     return merged(paths, market), machine

@@ -22,6 +22,7 @@ from crosstape.app.journal import Journal
 from crosstape.app.keeping import Keeper
 from crosstape.app.known import addressed, all_venues, narrowed
 from crosstape.app.narrator import Narrator
+from crosstape.app.pushing import Pusher
 from crosstape.app.recording import Recording
 from crosstape.app.running import Live
 from crosstape.app.sessions import Sessions
@@ -66,17 +67,17 @@ async def serve_live(
 
     live.open(settings, partial(publish, restoring=True))
     pump = live.pump(publish, hub.interest)
-    vitals = Vitals(live, pump, journal, recording)
+    vitals, pusher = Vitals(live, pump, journal, recording), Pusher(live, recording.history, ledger)
     try:
         app = create_app(
             hub, vitals, venues, ledger, config.api, replays=sessions, cache=cache, exchanges=exchanges,
             queries=asks if config.sql.enabled else None, streams=inflow(config, ledger, recording.history),
-            saved=ledger.boards if ledger is not None else None,
+            saved=ledger.boards if ledger is not None else None, pushes=pusher,
         )  # fmt: skip
         async with serving(app, config.api) as port:
             say(f"crosstape is at http://{config.api.host}:{port}/")
             async with asyncio.TaskGroup() as group:
-                work = group.create_task(_work(live, pump, vitals, sessions, keeper))
+                work = group.create_task(_work(live, pump, vitals, sessions, keeper, pusher))
                 try:
                     await _until_told(live, say, once)
                 finally:
@@ -99,10 +100,11 @@ def _say_what_is_restored(config: Config, say: Callable[[str], None]) -> None:
         say(f"restoring from the tape in {config.tape_folder} …")
 
 
-async def _work(live: Live, pump: Any, vitals: Vitals, sessions: Sessions, keeper: Keeper) -> None:
+async def _work(live: Live, pump: Any, vitals: Vitals, sessions: Sessions, keeper: Keeper, pusher: Pusher) -> None:
     async with asyncio.TaskGroup() as group:
         group.create_task(sessions.run())
         group.create_task(keeper.run())
+        group.create_task(pusher.run())
         group.create_task(live.run(pump))
         group.create_task(vitals.watch_loop())
 

@@ -97,6 +97,8 @@ class Methods:
     import_file = Method(inflow.import_file)
     preview_file = Method(inflow.preview_file)
     fetch_history = Method(inflow.fetch_history)
+    push_tick = Method(inflow.push_tick)
+    push_ticks = Method(inflow.push_ticks)
     ohlcv = Method(remote.ohlcv)
     ticker = Method(remote.ticker)
     balance = Method(remote.balance)

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from collections.abc import Sequence
 from typing import Any
 
 import msgspec
@@ -52,6 +53,14 @@ class Fetched(msgspec.Struct, frozen=True):
     new: int
 
 
+class Pushed(msgspec.Struct, frozen=True):
+    """What became of ticks: how many were not there before, how many of those went into the live machine."""
+
+    accepted: int
+    new: int
+    live: int
+
+
 def streams() -> Request[Streams]:
     """Everything that was imported, fetched or pushed."""
     return Request(Streams, f"{V1}/streams")
@@ -99,6 +108,19 @@ def preview_file(
     """What `import_file` would do: layout, columns, first rows, bad ones, what is not sure; keeps nothing."""
     asked = import_file(body, file, kind, market, symbol, map, into)
     return Request(Row, f"{V1}/streams/preview", query=asked.query, method="POST", body=body)
+
+
+def push_tick(
+    symbol: str, timestamp: float | str, price: float, size: float, side: str = "", id: str = ""
+) -> Request[Pushed]:
+    """Push one tick of the market `push`; answered when it is on the disk."""
+    told = {"symbol": symbol, "timestamp": timestamp, "price": price, "size": size, "side": side, "id": id}
+    return Request(Pushed, f"{V1}/ticks", method="POST", body=msgspec.json.encode(told))
+
+
+def push_ticks(ticks: Sequence[Row]) -> Request[Pushed]:
+    """Push several: dicts with what `push_tick` takes."""
+    return Request(Pushed, f"{V1}/ticks/batch", method="POST", body=msgspec.json.encode({"ticks": list(ticks)}))
 
 
 def fetch_history(

@@ -5,6 +5,10 @@ from crosstape.venues.bitmex import BITMEX
 from crosstape.venues.bybit import BYBIT
 from crosstape.venues.hyperliquid import HYPERLIQUID
 from crosstape.venues.okx import OKX
+from crosstape.venues.push import PUSH
 from crosstape.wire.venue import Venue
 
 VENUES: tuple[Venue, ...] = (BYBIT, BINANCE, OKX, HYPERLIQUID, BITMEX)
+
+# What a machine must be able to read: also what reaches it without a network.
+READ: tuple[Venue, ...] = (*VENUES, PUSH)
