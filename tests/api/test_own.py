@@ -6,6 +6,7 @@ from decimal import Decimal
 from typing import Any
 
 import httpx
+import numpy as np
 import pytest
 
 from crosstape.api import ApiSettings, Hub, create_app
@@ -68,3 +69,29 @@ async def test_without_a_ledger_it_says_so(hub: Hub) -> None:
     transport = httpx.ASGITransport(create_app(hub, Process(), settings=ApiSettings()))
     async with httpx.AsyncClient(transport=transport, base_url="http://127.0.0.1") as client:
         assert (await client.get(f"{V1}/profile")).json()["error"]["code"] == "no_ledger"
+
+
+class Steady:
+    """A mid that stays."""
+
+    def mids(self, instrument: str, since: int, until: int) -> Any:
+        return np.arange(since, until, 500_000, dtype=np.int64), np.full(len(range(since, until, 500_000)), 105.0)
+
+
+async def test_market_making(hub: Hub, notebook: Notebook) -> None:
+    for mids, known in ((Steady(), 3), (None, 0)):
+        app = create_app(hub, Process(), (), notebook, mids=mids)
+        transport = httpx.ASGITransport(app)
+        async with httpx.AsyncClient(transport=transport, base_url="http://127.0.0.1") as client:
+            told = (await client.get(f"{V1}/mm/stats?max_inventory=0.5")).json()
+            (row,) = told["rows"]
+            assert (row["id"], row["mids"], row["inventory"], row["inventory_limit_breached"]) == (
+                BTC,
+                known,
+                1.0,
+                2,
+            )
+            assert (row["spread_captured_bps"] is None) == (not known)
+            found = (await client.get(f"{V1}/mm/sessions?gap_s=0.0001")).json()
+            assert [session["from_ms"] for session in found["rows"]] == [3, 2, 1]
+            assert (await client.get(f"{V1}/mm/sessions?gap_s=0")).status_code == 400

@@ -11,6 +11,7 @@ from crosstape.api.hub import Hub
 from crosstape.api.keys import Keys
 from crosstape.api.pages import own_version
 from crosstape.api.ports import Exchanges, Ledger, Operations, Player, Pushes, Replays, Streams
+from crosstape.api.ports_own import Mids
 from crosstape.api.ports_sql import Queries, SavedBoards
 from crosstape.api.proxy import Proxy
 from crosstape.api.push_socket import PushSockets
@@ -38,6 +39,7 @@ def create_app(
     streams: Streams | None = None,
     saved: SavedBoards | None = None,
     pushes: Pushes | None = None,
+    mids: Mids | None = None,
 ) -> Gate:
     """The ASGI application; `run` is the task behind its WebSocket topics; `web` the dashboard, as built.
 
@@ -54,7 +56,7 @@ def create_app(
     boards = SqlBoards(hub, queries, saved) if queries is not None and saved is not None else None
     context = Context(hub, settings, operations, tuple(venues), ledger, own_version(), Traffic(),
                       player=player, replays=replays, cache=cache, exchanges=exchanges,
-                      queries=queries, streams=streams, sql_boards=boards, pushes=pushes)  # fmt: skip
+                      queries=queries, streams=streams, sql_boards=boards, pushes=pushes, mids=mids)  # fmt: skip
     channels, keys = Channels(context), Keys(ledger, settings)
     proxy = Proxy(replays, keys, settings)
     sockets = Sockets(context, channels, keys, PushSockets(context, keys))

@@ -21,6 +21,7 @@ from crosstape.api.ports import (
     Role,
     Streams,
 )
+from crosstape.api.ports_own import Mids
 from crosstape.api.ports_sql import Queries
 from crosstape.api.query import Formatted, Query
 from crosstape.api.requests import Requests
@@ -97,6 +98,7 @@ class Context(msgspec.Struct, frozen=True):
     streams: Streams | None = None
     sql_boards: SqlBoards | None = None
     pushes: Pushes | None = None
+    mids: Mids | None = None
 
     @property
     def view(self) -> View:

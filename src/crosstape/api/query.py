@@ -63,6 +63,18 @@ class Own(Query, frozen=True):
     capital: Money = 0.0
 
 
+class MarketMaking(Query, frozen=True):
+    """Which own executions, and the limits they were to keep."""
+
+    stream: Rank = 0
+    id: Text = ""
+    since_ms: Millis = 0
+    until_ms: Millis = 0
+    gap_s: Annotated[float, Meta(gt=0, le=31_536_000)] = 1_800.0
+    max_inventory: Money = 0.0
+    max_loss: Money = 0.0
+
+
 class Filtered(Paged, frozen=True):
     """Which instruments."""
 
@@ -179,6 +191,9 @@ PARAMETERS: dict[str, str] = {
     "stream": "one stream of executions, by its number; 0 = all",
     "method": "which lot is closed: fifo = the oldest, average = at average cost",
     "capital": "what the account began with: returns are of it; 0 = of a capital that stays the same",
+    "gap_s": "a pause of so many seconds ends a session",
+    "max_inventory": "a limit of the position's size, in its own unit; 0 = none",
+    "max_loss": "a limit of the drawdown, in the currency that profit is paid in; 0 = none",
     "who": "only of this key, by its name",
     "tf": "timeframe: 1m 3m 5m 15m 30m 1h 2h 4h 6h 12h 1d",
     "depth": "levels a side",

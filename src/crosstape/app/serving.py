@@ -21,6 +21,7 @@ from crosstape.app.inflow import inflow
 from crosstape.app.journal import Journal
 from crosstape.app.keeping import Keeper
 from crosstape.app.known import addressed, all_venues, narrowed
+from crosstape.app.mids import HistoryMids
 from crosstape.app.narrator import Narrator
 from crosstape.app.pushing import Pusher
 from crosstape.app.recording import Recording
@@ -73,6 +74,7 @@ async def serve_live(
             hub, vitals, venues, ledger, config.api, replays=sessions, cache=cache, exchanges=exchanges,
             queries=asks if config.sql.enabled else None, streams=inflow(config, ledger, recording.history),
             saved=ledger.boards if ledger is not None else None, pushes=pusher,
+            mids=HistoryMids(recording.history),
         )  # fmt: skip
         async with serving(app, config.api) as port:
             say(f"crosstape is at http://{config.api.host}:{port}/")

@@ -73,6 +73,8 @@ class Methods:
     audit = Method(records.audit)
     stats = Method(records.stats)
     profile = Method(records.profile)
+    mm_stats = Method(records.mm_stats)
+    mm_sessions = Method(records.mm_sessions)
     prefs = Method(of.prefs)
     put_prefs = Method(of.put_prefs)
     tapes = Method(of.tapes)

@@ -47,6 +47,33 @@ def profile(
     return Request(Profile, f"{V1}/profile", query=query_of(asked | {"capital": capital}))
 
 
+class Made(Rows[Row], frozen=True):
+    """Market making; lists of a row are by `horizons_s`."""
+
+    horizons_s: tuple[int, ...] = ()
+
+
+def mm_stats(
+    *, stream: int = 0, id: str = "", since_ms: int = 0, until_ms: int = 0, gap_s: float = 0,
+    max_inventory: float = 0, max_loss: float = 0,
+) -> Request[Made]:  # fmt: skip
+    """Market making by instrument."""
+    return _made("stats", stream, id, since_ms, until_ms, gap_s, max_inventory, max_loss)
+
+
+def mm_sessions(
+    *, stream: int = 0, id: str = "", since_ms: int = 0, until_ms: int = 0, gap_s: float = 0,
+    max_inventory: float = 0, max_loss: float = 0,
+) -> Request[Made]:  # fmt: skip
+    """Market making by session, newest first."""
+    return _made("sessions", stream, id, since_ms, until_ms, gap_s, max_inventory, max_loss)
+
+
+def _made(what: str, *given: object) -> Request[Made]:
+    names = ("stream", "id", "since_ms", "until_ms", "gap_s", "max_inventory", "max_loss")
+    return Request(Made, f"{V1}/mm/{what}", query=query_of(dict(zip(names, given, strict=True))))
+
+
 def audit(*, since_ms: int = 0, until_ms: int = 0, who: str = "", limit: int = 0) -> Request[Rows[Row]]:
     """Requests that meant to change something, newest first; needs the role admin."""
     asked = {"since_ms": since_ms, "until_ms": until_ms, "who": who, "limit": limit}
