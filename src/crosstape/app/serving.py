@@ -73,8 +73,7 @@ async def serve_live(
         app = create_app(
             hub, vitals, venues, ledger, config.api, replays=sessions, cache=cache, exchanges=exchanges,
             queries=asks if config.sql.enabled else None, streams=inflow(config, ledger, recording.history),
-            saved=ledger.boards if ledger is not None else None, pushes=pusher,
-            mids=HistoryMids(recording.history),
+            saved=ledger.boards if ledger else None, pushes=pusher, mids=HistoryMids(recording.history),
         )  # fmt: skip
         async with serving(app, config.api) as port:
             say(f"crosstape is at http://{config.api.host}:{port}/")
