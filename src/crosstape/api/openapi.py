@@ -26,15 +26,16 @@ REASONS = {400: "a parameter is wrong", 401: "a key is required, or the one give
            500: "a fault of ours", 502: "another exchange refused, or did not answer",
            503: "not ready, or a part is unavailable"}  # fmt: skip
 ALWAYS = (400, 403, 414, 429, 500, 503)
+COMPONENT = "#/components/schemas/{name}"
 TABLE = {"type": "object", "required": ["mode", "ts_ms", "view"]}
 
 
 def document(version: str) -> dict[str, Any]:
     """OpenAPI 3.1."""
-    (error,), components = msgspec.json.schema_components([ErrorBody], ref_template="#/components/schemas/{name}")
+    (error,), components = msgspec.json.schema_components([ErrorBody], ref_template=COMPONENT)
     paths: dict[str, dict[str, Any]] = {}
     for route in ROUTES:
-        paths.setdefault(route.path, {})[route.method.lower()] = _operation(route, error)
+        paths.setdefault(route.path, {})[route.method.lower()] = _operation(route, error, components)
     return {
         "openapi": "3.1.0",
         "info": {"title": "crosstape", "version": version, "description": "WebSocket: /ws."},
@@ -49,7 +50,7 @@ def document(version: str) -> dict[str, Any]:
     }
 
 
-def _operation(route: Route, error: dict[str, Any]) -> dict[str, Any]:
+def _operation(route: Route, error: dict[str, Any], components: dict[str, Any]) -> dict[str, Any]:
     doc = " ".join((route.call.__doc__ or "").split())
     name = route.path.removeprefix("/api/v1").strip("/").replace("/", "_")
     operation: dict[str, Any] = {
@@ -68,8 +69,9 @@ def _operation(route: Route, error: dict[str, Any]) -> dict[str, Any]:
         file = {"application/octet-stream": {"schema": {"type": "string", "format": "binary"}}}
         operation["requestBody"] = {"required": False, "content": file}
     elif route.method in ("PUT", "POST"):
-        (schema,), parts = msgspec.json.schema_components([route.takes], ref_template="{name}")
-        schema = parts.get(schema.get("$ref", ""), {"type": "object"})
+        (schema,), parts = msgspec.json.schema_components([route.takes], ref_template=COMPONENT)
+        schema = parts.pop(schema.get("$ref", "").rpartition("/")[2], {"type": "object"})
+        components.update(parts)
         operation["requestBody"] = {"required": True, "content": {"application/json": {"schema": schema}}}
     return operation
 
