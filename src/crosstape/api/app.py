@@ -10,7 +10,16 @@ from crosstape.api.gate import Gate
 from crosstape.api.hub import Hub
 from crosstape.api.keys import Keys
 from crosstape.api.pages import own_version
-from crosstape.api.ports import Exchanges, Ledger, Operations, Player, Pushes, Replays, Streams
+from crosstape.api.ports import (
+    Credentials,
+    Exchanges,
+    Ledger,
+    Operations,
+    Player,
+    Pushes,
+    Replays,
+    Streams,
+)
 from crosstape.api.ports_own import Mids
 from crosstape.api.ports_sql import Queries, SavedBoards
 from crosstape.api.proxy import Proxy
@@ -40,6 +49,7 @@ def create_app(
     saved: SavedBoards | None = None,
     pushes: Pushes | None = None,
     mids: Mids | None = None,
+    credentials: Credentials | None = None,
 ) -> Gate:
     """The ASGI application; `run` is the task behind its WebSocket topics; `web` the dashboard, as built.
 
@@ -56,7 +66,8 @@ def create_app(
     boards = SqlBoards(hub, queries, saved) if queries is not None and saved is not None else None
     context = Context(hub, settings, operations, tuple(venues), ledger, own_version(), Traffic(),
                       player=player, replays=replays, cache=cache, exchanges=exchanges,
-                      queries=queries, streams=streams, sql_boards=boards, pushes=pushes, mids=mids)  # fmt: skip
+                      queries=queries, streams=streams, sql_boards=boards, pushes=pushes, mids=mids,
+                      credentials=credentials)  # fmt: skip
     channels, keys = Channels(context), Keys(ledger, settings)
     proxy = Proxy(replays, keys, settings)
     sockets = Sockets(context, channels, keys, PushSockets(context, keys))

@@ -11,6 +11,7 @@ from crosstape.api.errors import ApiError, unknown
 from crosstape.api.hub import Hub
 from crosstape.api.lookup import Lookup
 from crosstape.api.ports import (
+    Credentials,
     Exchanges,
     Ledger,
     Operations,
@@ -99,6 +100,7 @@ class Context(msgspec.Struct, frozen=True):
     sql_boards: SqlBoards | None = None
     pushes: Pushes | None = None
     mids: Mids | None = None
+    credentials: Credentials | None = None
 
     @property
     def view(self) -> View:

@@ -259,6 +259,30 @@ class Exchanges(Protocol):
         ...
 
 
+class Credentials(Protocol):
+    """Who keeps exchange keys. Called in a thread, but for `test`; gives no secret back.
+
+    ConfigError: the passphrase is not known or wrong, a name is taken, the venue refuses the key. StoreError: the
+    disk.
+    """
+
+    def masked(self) -> list[dict[str, Any]]:
+        """name, venue, key (its first letters), created_ms."""
+        ...
+
+    def keep(self, name: str, venue: str, key: str, secret: str, passphrase: str, replace: bool) -> dict[str, Any]:
+        """The same of the one that is kept now."""
+        ...
+
+    def remove(self, name: str) -> bool:
+        """False where there is none."""
+        ...
+
+    async def test(self, name: str) -> list[dict[str, Any]] | None:
+        """asset, total, free of its account, as decimal texts; None where there is no such key."""
+        ...
+
+
 class OwnExecutions(Protocol):
     """Own executions, by stream. Called in a thread; StoreError becomes a 503."""
 

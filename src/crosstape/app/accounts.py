@@ -2,7 +2,10 @@
 
 from __future__ import annotations
 
+import asyncio
+import time
 from collections.abc import Mapping
+from typing import Any
 
 from crosstape.app.known import venues_of
 from crosstape.config import Config
@@ -12,6 +15,43 @@ from crosstape.store.passphrase import find_passphrase
 from crosstape.store.vault import Vault
 from crosstape.wire.account import Account, Balance
 from crosstape.wire.venue import Venue
+
+
+class Keyring:
+    """Implements the API's `Credentials` over the configured vault."""
+
+    def __init__(self, config: Config) -> None:
+        self._config = config
+
+    def masked(self) -> list[dict[str, Any]]:
+        """By name; none where there is no vault yet."""
+        if not self._config.vault_file.exists():
+            return []
+        return [_shown(one) for one in open_vault(self._config).all()]
+
+    def keep(self, name: str, venue: str, key: str, secret: str, passphrase: str, replace: bool) -> dict[str, Any]:
+        """Sealed before this returns."""
+        vault, one = open_vault(self._config), Credential(name, venue, key, secret, passphrase, time.time_ns())
+        if not (replace and vault.replace(one)):
+            vault.add(one)
+        return _shown(one)
+
+    def remove(self, name: str) -> bool:
+        """False where there is none."""
+        return open_vault(self._config).remove(name)
+
+    async def test(self, name: str) -> list[dict[str, Any]] | None:
+        """A signed request that only reads."""
+        one = await asyncio.to_thread(lambda: open_vault(self._config).get(name))
+        if one is None:
+            return None
+        held = await balances(self._config, one, time.time_ns())
+        return [{"asset": row.asset, "total": f"{row.total:f}", "free": f"{row.free:f}"} for row in held]
+
+
+def _shown(one: Credential) -> dict[str, Any]:
+    created = one.created_ts // 1_000_000
+    return {"name": one.name, "venue": one.venue, "key": one.masked, "created_ms": created}
 
 
 def open_vault(config: Config, passphrase: str = "", environment: Mapping[str, str] | None = None) -> Vault:

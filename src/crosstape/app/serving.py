@@ -16,6 +16,7 @@ import msgspec
 from crosstape.api.app import create_app
 from crosstape.api.hub import Hub
 from crosstape.api.server import serving
+from crosstape.app.accounts import Keyring
 from crosstape.app.asking import open_sql
 from crosstape.app.inflow import inflow
 from crosstape.app.journal import Journal
@@ -74,15 +75,15 @@ async def serve_live(
             hub, vitals, venues, ledger, config.api, replays=sessions, cache=cache, exchanges=exchanges,
             queries=asks if config.sql.enabled else None, streams=inflow(config, ledger, recording.history),
             saved=ledger.boards if ledger else None, pushes=pusher, mids=HistoryMids(recording.history),
+            credentials=Keyring(config),
         )  # fmt: skip
-        async with serving(app, config.api) as port:
+        async with serving(app, config.api) as port, asyncio.TaskGroup() as group:
             say(f"crosstape is at http://{config.api.host}:{port}/")
-            async with asyncio.TaskGroup() as group:
-                work = group.create_task(_work(live, pump, vitals, sessions, keeper, pusher))
-                try:
-                    await _until_told(live, say, once)
-                finally:
-                    work.cancel()
+            work = group.create_task(_work(live, pump, vitals, sessions, keeper, pusher))
+            try:
+                await _until_told(live, say, once)
+            finally:
+                work.cancel()
     finally:
         journal.leave()
         await asyncio.gather(cache.close(), exchanges.close(), asyncio.to_thread(asks.close))
