@@ -274,3 +274,49 @@ async def test_boards_come_back_after_a_restart(tmp_path: Path) -> None:
     finally:
         sql.close()
         ledger.close()
+
+
+@pytest.mark.parametrize(
+    "path", ["markets", "boards/gainers_24h", "assets", "instruments", "markets/{id}/candles", "liquidations"]
+)
+async def test_every_table_has_every_format(world: SimpleNamespace, path: str) -> None:
+    id = world.sql.query("select id from live order by turnover_usd_24h desc nulls last").table["id"][0].as_py()
+    async with httpx.AsyncClient(base_url=f"{world.url}/api/v1/") as client:
+        where = path.format(id=id)
+        rows = (await client.get(where)).json()["rows"]
+        lines = (await client.get(where, params={"format": "ndjson"})).content.splitlines()
+        table = pq.read_table(io.BytesIO((await client.get(where, params={"format": "parquet"})).content))
+        arrow = pa.ipc.open_stream((await client.get(where, params={"format": "arrow"})).content).read_all()
+        header = (await client.get(where, params={"format": "csv"})).text.splitlines()[0].split(",")
+    assert table.num_rows == arrow.num_rows == len(lines) == len(rows)
+    assert table.column_names == arrow.column_names == header
+    for row, line, mine in zip(rows, lines, table.to_pylist(), strict=True):
+        told = json.loads(line)
+        for name in ("id", "asset", "symbol", "last", "open", "close", "turnover_usd_24h"):
+            if name in row and name in header:
+                assert told[name] == mine[name] == row[name]
+
+
+async def test_tables_leave_by_the_command_line(world: SimpleNamespace, tmp_path: Path) -> None:
+    out = tmp_path / "perps.parquet"
+    arguments = [
+        "export",
+        "table",
+        "markets",
+        "-p",
+        "kind=PERP",
+        "-p",
+        "fields=last",
+        "--format",
+        "parquet",
+        "-o",
+        str(out),
+        "--url",
+        world.url,
+    ]
+    result = await asyncio.to_thread(CliRunner().invoke, cli, arguments)
+    assert result.exit_code == 0, result.output
+    assert set(pq.read_table(out)["kind"].to_pylist()) == {"PERP"}
+    wrong = await asyncio.to_thread(CliRunner().invoke, cli, ["export", "table", "market", "--url", world.url])
+    assert wrong.exit_code == 1
+    assert "no such path" in wrong.output

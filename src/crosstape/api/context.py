@@ -8,6 +8,7 @@ from typing import Any, Generic, TypeVar
 import msgspec
 
 from crosstape.api.errors import ApiError, unknown
+from crosstape.api.formats import MEDIA, encoded, of_records
 from crosstape.api.hub import Hub
 from crosstape.api.lookup import Lookup
 from crosstape.api.ports import (
@@ -159,4 +160,6 @@ class Context(msgspec.Struct, frozen=True):
         """Rows, as the caller wants them."""
         if query.format == "csv":
             return Answer(to_csv(rows, header), CSV)
+        if query.format != "json":
+            return Answer(encoded(of_records(rows, header), query.format), MEDIA[query.format])
         return self.json(more | {"rows": rows})

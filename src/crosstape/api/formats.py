@@ -72,14 +72,14 @@ def plain(table: pa.Table) -> pa.Table:
     return table
 
 
-def of_records(rows: Sequence[dict[str, Any]]) -> pa.Table:
-    """Records of the API as a table; lists of words are joined by |."""
+def of_records(rows: Sequence[dict[str, Any]], header: Sequence[str]) -> pa.Table:
+    """Records of the API as a table of these columns; lists of words are joined by |."""
     import pyarrow as pa
 
-    flat = [
-        {k: "|".join(map(str, v)) if isinstance(v, list | tuple) else v for k, v in row.items()} for row in rows
-    ]
-    return pa.Table.from_pylist(flat)
+    def flat(value: Any) -> Any:
+        return "|".join(map(str, value)) if isinstance(value, list | tuple) else value
+
+    return pa.table({name: pa.array([flat(row.get(name)) for row in rows], from_pandas=True) for name in header})
 
 
 def summarised(table: pa.Table) -> pa.Table:

@@ -8,6 +8,7 @@ from typing import Any
 import msgspec
 
 from crosstape.api.errors import ErrorBody
+from crosstape.api.formats import MEDIA
 from crosstape.api.query import PARAMETERS, Query
 from crosstape.api.routes import ROUTES, Route
 
@@ -81,7 +82,8 @@ def _content(route: Route) -> dict[str, Any]:
         return {route.media: {"schema": {"type": "string"}}}
     content: dict[str, Any] = {"application/json": {"schema": TABLE if route.kept else {"type": "object"}}}
     if "format" in route.query.__struct_fields__:
-        content["text/csv"] = {"schema": {"type": "string"}}
+        content |= {kind.decode().partition(";")[0]: {"schema": {"type": "string"}} for kind in MEDIA.values()
+                    if kind != MEDIA["json"]}  # fmt: skip
     return content
 
 

@@ -11,6 +11,7 @@ import msgspec
 from msgspec import Meta
 
 from crosstape.api.errors import ApiError, bad, nearest
+from crosstape.api.formats import Format
 from crosstape.model import quality
 
 Q = TypeVar("Q", bound="Query")
@@ -33,7 +34,7 @@ class Query(msgspec.Struct, frozen=True, forbid_unknown_fields=True):
 class Formatted(Query, frozen=True):
     """Tables."""
 
-    format: Literal["json", "csv"] = "json"
+    format: Format = "json"
 
 
 class Paged(Formatted, frozen=True):
@@ -171,7 +172,7 @@ class Trusted(Formatted, frozen=True):
 
 
 PARAMETERS: dict[str, str] = {
-    "format": "json, or csv with the same rows",
+    "format": "json, or the same rows as csv, ndjson, parquet or arrow (an IPC stream)",
     "limit": "rows at most; 0 = the default",
     "offset": "rows to skip",
     "market": "markets, comma-separated: bybit-linear,bybit-spot",

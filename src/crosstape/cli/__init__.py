@@ -9,6 +9,7 @@ import click
 
 from crosstape import __version__
 from crosstape.cli.access import access
+from crosstape.cli.exporting import export_group
 from crosstape.cli.importing import import_file
 from crosstape.cli.keys import keys
 from crosstape.cli.ledger import ledger
@@ -25,6 +26,7 @@ from crosstape.model.errors import ConfigError, CrosstapeError, TapeError
 ALL = (
     up, demo, tui, sim, replay, tape, venues, boards, quality, kpi,
     sql,
+    export_group,
     stats, ledger,
     import_file, access, keys, doctor, config,
 )  # fmt: skip
