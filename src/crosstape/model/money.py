@@ -51,4 +51,10 @@ def written(amount: Decimal) -> str:
     >>> written(money("1E+3")), written(money("0.10"))
     ('1000', '0.1')
     """
+    if amount and amount.is_finite() and -FRACTION <= amount.adjusted() < WHOLE:
+        # The way of almost all, at half the cost of `money`.
+        short = amount.normalize(EXACT)
+        text = format(short, "f")
+        if short == amount and len(text.partition(".")[2]) <= FRACTION:
+            return text
     return format(money(amount), "f")

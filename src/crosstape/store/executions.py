@@ -4,14 +4,16 @@ from __future__ import annotations
 
 from collections import Counter
 from collections.abc import Callable, Sequence
+from decimal import Decimal
 from typing import Any
 
 from sqlalchemy import Connection, Row, Select, func, select
-from sqlalchemy.dialects import postgresql, sqlite
+from sqlalchemy.dialects import postgresql
 
 from crosstape.model.errors import ConfigError
 from crosstape.model.event import Side
 from crosstape.model.execution import Execution, ExecutionKind, Liquidity, keys_of
+from crosstape.model.money import money, written
 from crosstape.store.database import Database
 from crosstape.store.streams import grown
 from crosstape.store.tables_user import EXECUTIONS, STREAMS
@@ -19,6 +21,7 @@ from crosstape.store.tables_user import EXECUTIONS, STREAMS
 BATCH = 20_000
 MOST = 100_000
 FIELDS = Execution.__struct_fields__
+COLUMNS = [column.name for column in EXECUTIONS.columns if column.name != "id"]
 
 
 class Executions:
@@ -64,10 +67,8 @@ class Executions:
         found = connection.execute(select(STREAMS.c.kind).where(STREAMS.c.id == stream)).scalar_one_or_none()
         if found != "executions":
             raise ConfigError(f"stream: {stream} is no stream of executions")
-        new = 0
-        for i in range(0, len(keyed), BATCH):
-            rows = [_row(stream, key, row) for key, row in keyed[i : i + BATCH]]
-            new += _new(connection, rows)
+        put = _sqlite if connection.dialect.name == "sqlite" else _postgresql
+        new = sum(put(connection, stream, keyed[i : i + BATCH]) for i in range(0, len(keyed), BATCH))
         if new:
             ends = [
                 select(end(EXECUTIONS.c.ts)).where(EXECUTIONS.c.stream_id == stream)
@@ -78,22 +79,27 @@ class Executions:
         return new
 
 
-def _new(connection: Connection, rows: list[dict[str, Any]]) -> int:
-    if connection.dialect.name == "sqlite":
-        return connection.execute(sqlite.insert(EXECUTIONS).on_conflict_do_nothing(), rows).rowcount
-    # psycopg counts no rows of many statements, so they are asked for.
+def _sqlite(connection: Connection, stream: int, keyed: list[tuple[str, Execution]]) -> int:
+    """By the driver itself: SQLAlchemy's way of many values costs more than SQLite's insert."""
+    names, values = ", ".join(COLUMNS), ", ".join("?" * len(COLUMNS))
+    statement = f"INSERT INTO {EXECUTIONS.name} ({names}) VALUES ({values}) ON CONFLICT DO NOTHING"
+    rows = [_row(stream, key, row, written) for key, row in keyed]
+    return connection.exec_driver_sql(statement, rows).rowcount
+
+
+def _postgresql(connection: Connection, stream: int, keyed: list[tuple[str, Execution]]) -> int:
+    """psycopg counts no rows of many statements, so they are asked for."""
     insert = postgresql.insert(EXECUTIONS).on_conflict_do_nothing().returning(EXECUTIONS.c.id)
+    rows = [dict(zip(COLUMNS, _row(stream, key, row, money), strict=True)) for key, row in keyed]
     return len(connection.execute(insert, rows).all())
 
 
-def _row(stream: int, key: str, row: Execution) -> dict[str, Any]:
-    return {
-        "stream_id": stream, "trade_key": key, "ts": row.ts, "instrument": row.instrument, "side": int(row.side),
-        "price": row.price, "size": row.size, "trade_id": row.trade_id, "order_id": row.order_id,
-        "account": row.account, "fee": row.fee, "fee_asset": row.fee_asset, "fee_rate": row.fee_rate,
-        "liquidity": str(row.liquidity), "kind": str(row.kind), "inverse": row.inverse,
-        "multiplier": row.multiplier,
-    }  # fmt: skip
+def _row(stream: int, key: str, row: Execution, amount: Callable[[Decimal], Any]) -> tuple[Any, ...]:
+    return (
+        stream, key, row.ts, row.instrument, int(row.side), amount(row.price), amount(row.size), row.trade_id,
+        row.order_id, row.account, amount(row.fee), row.fee_asset, amount(row.fee_rate), str(row.liquidity),
+        str(row.kind), row.inverse, amount(row.multiplier),
+    )  # fmt: skip
 
 
 def _wanted(stream: int, instrument: str, since: int, until: int) -> Select[Any]:
