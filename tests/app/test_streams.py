@@ -166,7 +166,7 @@ async def test_another_exchange_fills_the_history(make: Make) -> None:
                 assert done.stream.kind == kind
                 assert done.rows > (10 if timeframe else 0)
                 assert done.new == done.rows == done.stream.count
-            bars = await ask.http.get("/api/v1/markets/bybit:BTC%2FUSDT:USDT/candles", params={"tf": "5m"})
+            bars = await ask.http.get("/api/v1/markets/ccxt:bybit:BTC%2FUSDT:USDT/candles", params={"tf": "5m"})
             assert len(bars.json()["rows"]) >= 10
             missing = await ask.refused(of.fetch_history("bybit", "BTC/NOTHING"))
             assert missing[0] == 404

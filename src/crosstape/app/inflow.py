@@ -28,6 +28,7 @@ if TYPE_CHECKING:
 DAY_NS = 86_400_000_000_000
 MS = 1_000_000
 ORIGINS = {"file": "import", "api": "backfill", "push": "push"}
+CCXT = "ccxt"
 Row = dict[str, Any]
 
 
@@ -124,7 +125,7 @@ class Inflow:
         """Candles (with a timeframe) or trades of another exchange; they are on the disk when this returns."""
         import pyarrow as pa
 
-        id = f"{exchange}:{symbol}"
+        id = f"{CCXT}:{exchange}:{symbol}"
         if timeframe and timeframe not in TIMEFRAMES_S:
             raise ConfigError(f"timeframe: {timeframe!r} is not kept; allowed: {', '.join(TIMEFRAMES_S)}")
         kind = f"candles_{timeframe}" if timeframe else "trades"
@@ -134,7 +135,7 @@ class Inflow:
             stream = self._ledger.streams.add(name, "api", "candles" if timeframe else "trades", id, exchange)
             if made:
                 table = pa.Table.from_pylist([{**row, "id": id, "origin": "backfill"} for row in made])
-                new = self._history.append(kind, exchange, table)
+                new = self._history.append(kind, CCXT, table)
                 times = [row["ts"] for row in made]
                 self._ledger.streams.grow(stream.id, new, min(times), max(times))
         found = self._ledger.streams.get(stream.id)

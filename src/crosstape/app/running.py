@@ -30,7 +30,7 @@ from crosstape.model.ports import Clock
 from crosstape.tape.layout import Limits, Origin
 from crosstape.tape.reader import next_seq
 from crosstape.tape.writer import TapeWriter
-from crosstape.venues.push import PUSH
+from crosstape.venues import LOCAL
 from crosstape.wire.venue import Venue
 
 TICK_NS = 100_000_000
@@ -69,7 +69,7 @@ class Live:
         feeds = config.feeds
         self.intake = BoundedIntake(feeds.intake_arrivals, feeds.intake_bytes)
         self.feeds = Feeds(venues, self.intake, self.clock, feeds, seed=secrets.randbits(32))
-        self.machine = Machine((*venues, PUSH))
+        self.machine = Machine((*venues, *LOCAL))
         self.recorder: TapeWriter | None = None
         self._lock: IO[str] | None = None
 
@@ -89,7 +89,7 @@ class Live:
                 structlog.get_logger("crosstape").error(
                     "the tape is not continued; starting afresh", reason=str(error)
                 )
-                self.machine, seq = Machine((*self.venues, PUSH)), next_seq(folder)
+                self.machine, seq = Machine((*self.venues, *LOCAL)), next_seq(folder)
             restored = self.machine.seq >= 0
             self.machine.seq = seq - 1
             self.recorder = TapeWriter(folder, self._origin(settings), seq, now, _limits(self.config))

@@ -24,6 +24,7 @@ from crosstape.app.keeping import Keeper
 from crosstape.app.known import addressed, all_venues, narrowed
 from crosstape.app.mids import HistoryMids
 from crosstape.app.narrator import Narrator
+from crosstape.app.others import run_exchanges
 from crosstape.app.pushing import Pusher
 from crosstape.app.recording import Recording
 from crosstape.app.running import Live
@@ -79,7 +80,7 @@ async def serve_live(
         )  # fmt: skip
         async with serving(app, config.api) as port, asyncio.TaskGroup() as group:
             say(f"crosstape is at http://{config.api.host}:{port}/")
-            work = group.create_task(_work(live, pump, vitals, sessions, keeper, pusher))
+            work = group.create_task(_work(live, pump, vitals, sessions, keeper, pusher, exchanges))
             try:
                 await _until_told(live, say, once)
             finally:
@@ -102,11 +103,14 @@ def _say_what_is_restored(config: Config, say: Callable[[str], None]) -> None:
         say(f"restoring from the tape in {config.tape_folder} …")
 
 
-async def _work(live: Live, pump: Any, vitals: Vitals, sessions: Sessions, keeper: Keeper, pusher: Pusher) -> None:
+async def _work(
+    live: Live, pump: Any, vitals: Vitals, sessions: Sessions, keeper: Keeper, pusher: Pusher, exchanges: Exchanges
+) -> None:
     async with asyncio.TaskGroup() as group:
         group.create_task(sessions.run())
         group.create_task(keeper.run())
         group.create_task(pusher.run())
+        group.create_task(run_exchanges(live, exchanges))
         group.create_task(live.run(pump))
         group.create_task(vitals.watch_loop())
 

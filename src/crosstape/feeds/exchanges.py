@@ -6,8 +6,8 @@ import asyncio
 import contextlib
 import importlib
 from collections import OrderedDict
-from collections.abc import Callable, Coroutine, Iterator, Mapping
-from typing import Annotated, Any
+from collections.abc import Callable, Coroutine, Iterator, Mapping, Sequence
+from typing import Annotated, Any, Literal
 from urllib.parse import urlsplit
 
 import msgspec
@@ -26,7 +26,12 @@ class ExchangeSettings(msgspec.Struct, frozen=True):
     secret, password, uid   what else the exchange wants
     sandbox      its test net
     rest         another address for its REST API, such as a simulator's; "" = its own
+    stream       another address for its sockets
     timeout_s    a question that takes longer is given up
+    symbols      taken live, as ccxt writes them: BTC/USD, BTC/USDT:USDT
+    channels     of those
+    every_s      what is polled, this often
+    sockets      use ccxt.pro's where it has them; otherwise everything is polled
     """
 
     api_key: str = ""
@@ -35,7 +40,12 @@ class ExchangeSettings(msgspec.Struct, frozen=True):
     uid: str = ""
     sandbox: bool = False
     rest: str = ""
+    stream: str = ""
     timeout_s: Annotated[float, Meta(gt=0, le=120)] = 20.0
+    symbols: tuple[str, ...] = ()
+    channels: tuple[Literal["trades", "ticker", "book", "ohlcv"], ...] = ("trades", "ticker", "book", "ohlcv")
+    every_s: Annotated[float, Meta(ge=0.1)] = 5.0
+    sockets: bool = True
 
 
 class Exchanges:
@@ -89,6 +99,23 @@ class Exchanges:
         names = [name for name, total in found["total"].items() if total]
         return {n: {part: found[part].get(n) for part in ("free", "used", "total")} for n in sorted(names)}
 
+    async def opened(self, exchange: str, symbols: Sequence[str]) -> Any:
+        """The exchange's client, its markets loaded; ConfigError for a symbol that it does not list."""
+        client = await self._client(exchange)
+        with _translated(exchange):
+            markets = await client.load_markets()
+        for symbol in symbols:
+            if symbol not in markets:
+                raise ConfigError(
+                    f"ccxt.{exchange}.symbols: {symbol!r} is not listed; such as {_few(markets)} are"
+                )
+        return client
+
+    async def asked(self, exchange: str, ask: Callable[[], Coroutine[Any, Any, Any]]) -> Any:
+        """What a question to a client gives; ccxt's errors as ours."""
+        with _translated(exchange):
+            return await ask()
+
     async def close(self) -> None:
         """Close every client."""
         clients = list(self._clients.values())
@@ -115,8 +142,9 @@ class Exchanges:
                 self._clients[exchange] = client
             self._clients.move_to_end(exchange)
             if len(self._clients) > MOST_OPEN:
-                _, rested = self._clients.popitem(last=False)
-                await rested.close()
+                # Those that are taken live stay.
+                rested = next((n for n in self._clients if not self._of(n).symbols), exchange)
+                await self._clients.pop(rested).close()
         return client
 
     def _of(self, exchange: str) -> ExchangeSettings:
@@ -136,23 +164,26 @@ def _made(exchange: str, settings: ExchangeSettings) -> Any:
         "password": settings.password,
         "uid": settings.uid,
     }
-    client = getattr(ccxt, exchange)(
+    # The same class with sockets beside, where there are any.
+    pro = importlib.import_module("ccxt.pro")
+    client = getattr(pro if exchange in pro.exchanges else ccxt, exchange)(
         {"enableRateLimit": True, "timeout": int(settings.timeout_s * 1e3), **{k: v for k, v in keys.items() if v}}
     )
     if settings.sandbox:
         client.set_sandbox_mode(True)
     if settings.rest:
-        client.urls["api"] = moved(client.urls["api"], settings.rest.rstrip("/"))
+        client.urls["api"] = moved(client.urls["api"], settings.rest.rstrip("/"), settings.stream.rstrip("/"))
     return client
 
 
-def moved(addresses: Any, host: str) -> Any:
-    """ccxt's addresses, however deep they lie, at another host; their paths stay. Sockets are left alone."""
+def moved(addresses: Any, rest: str, stream: str = "") -> Any:
+    """ccxt's addresses, however deep they lie, at other hosts; their paths stay."""
     if isinstance(addresses, dict):
-        return {name: moved(address, host) for name, address in addresses.items()}
-    if not isinstance(addresses, str) or addresses.startswith("ws"):
+        return {name: moved(address, rest, stream) for name, address in addresses.items()}
+    if not isinstance(addresses, str):
         return addresses
-    return host + urlsplit(addresses).path
+    host = stream if addresses.startswith("ws") else rest
+    return host + urlsplit(addresses).path if host else addresses
 
 
 @contextlib.contextmanager
