@@ -9,6 +9,7 @@ import click
 
 from crosstape import __version__
 from crosstape.cli.access import access
+from crosstape.cli.backfilling import backfill
 from crosstape.cli.exporting import export_group
 from crosstape.cli.importing import import_file
 from crosstape.cli.keys import keys
@@ -27,6 +28,7 @@ ALL = (
     up, demo, tui, sim, replay, tape, venues, boards, quality, kpi,
     sql,
     export_group,
+    backfill,
     stats, ledger,
     import_file, access, keys, doctor, config,
 )  # fmt: skip
