@@ -20,6 +20,9 @@ Receive = Callable[[], Awaitable[Any]]
 Send = Callable[[Any], Awaitable[None]]
 Asgi = Callable[[Any, Any, Any], Awaitable[None]]
 CSP = b"default-src 'self'; base-uri 'none'; form-action 'none'; frame-ancestors 'none'"
+# The one page that speaks with others: it connects this browser to the exchange its user names, over TLS.
+COLLECTOR = "/collector"
+COLLECTOR_CSP = CSP + b"; connect-src 'self' wss: ws://127.0.0.1:* ws://localhost:*"
 SECURITY: tuple[tuple[bytes, bytes], ...] = (
     (b"x-content-type-options", b"nosniff"),
     (b"x-frame-options", b"DENY"),
@@ -28,7 +31,7 @@ SECURITY: tuple[tuple[bytes, bytes], ...] = (
     (b"content-security-policy", CSP),
     (b"cache-control", b"no-store"),
 )
-OPEN = frozenset(r.path for r in ROUTES if r.role is None) | {"/schema", "/schema/openapi.json"}
+OPEN = frozenset(r.path for r in ROUTES if r.role is None) | {"/schema", "/schema/openapi.json", "/collector"}
 UPLOADS = frozenset(r.path for r in ROUTES if r.upload)
 READS = ("GET", "HEAD")
 ALLOW_HEADERS = b"authorization, x-api-key, content-type"
@@ -81,6 +84,8 @@ class Gate:
     async def _http(self, scope: Scope, receive: Receive, send: Send) -> None:
         headers = dict(scope["headers"])
         extra = self._extra(headers)
+        if scope["path"] == COLLECTOR:
+            extra = [*(pair for pair in extra if pair[1] != CSP), (b"content-security-policy", COLLECTOR_CSP)]
         try:
             check_host(headers, self._settings)
             if scope["method"] == "OPTIONS" and b"access-control-request-method" in headers:

@@ -16,6 +16,9 @@ from crosstape.api.tables import to_json
 from crosstape.api.web import PAGES
 
 FILES = {"/": ("index.html", HTML), "/static/status.js": ("status.js", b"text/javascript; charset=utf-8"),
+         "/collector": ("collector.html", HTML),
+         "/static/collector.js": ("collector.js", b"text/javascript; charset=utf-8"),
+         "/static/icon.svg": ("icon.svg", b"image/svg+xml"),
          "/static/status.css": ("status.css", b"text/css; charset=utf-8")}  # fmt: skip
 
 

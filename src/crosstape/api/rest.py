@@ -33,7 +33,7 @@ def litestar(context: Context) -> Litestar:
         for method, found in methods.items()
     ]
     routes += [_page(f"/{name}") for name in sorted(PAGES)]
-    routes += [_page("/static/{name:str}"), _page("/schema"), _page("/schema/{name:str}")]
+    routes += [_page("/static/{name:str}"), _page("/schema"), _page("/schema/{name:str}"), _page("/collector")]
     return Litestar(
         routes,
         exception_handlers={ApiError: _refused, HTTPException: _http, Exception: _crashed},
