@@ -8,7 +8,7 @@ import pytest
 from playwright.sync_api import Page, expect
 
 from e2e.conftest import Opened
-from support.demo import until
+from support.demo import Demo, until
 
 BTC = "bybit-linear:BTCUSDT"
 # Where, and what must be there before the page says what it is for.
@@ -20,6 +20,7 @@ PAGES = {
     "market": (f"/m/{BTC}", "figure canvas"),
     "assets": ("/assets/BTC", "tbody tr"),
     "liquidations": ("/liquidations", ".feed"),
+    "trading": ("/trading", ".gauges"),
     "system": ("/system", "tbody tr"),
     "settings": ("/settings", "select"),
     "time": ("/time", "article"),
@@ -33,6 +34,22 @@ RUN = """async () => {
 SMALL = """() => [...document.querySelectorAll('nav.tabs a, nav.tabs button, .button, [data-row]')]
   .filter(e => e.offsetParent !== null && e.getBoundingClientRect().height < 44)
   .map(e => e.outerHTML.slice(0, 120) + " " + e.getBoundingClientRect().height)"""
+
+
+FILLS = """time,symbol,side,price,size,fee,fee_currency,order_id,trade_id
+2026-01-05T10:00:00Z,BTCUSDT,buy,90000,0.5,1.5,USDT,a,1
+2026-01-05T12:00:00Z,BTCUSDT,sell,91000,0.5,1.5,USDT,b,2
+2026-01-06T09:00:00Z,ETHUSDT,sell,3000,2,0.5,USDT,c,3
+2026-01-06T09:30:00Z,ETHUSDT,buy,3050,2,0.5,USDT,d,4
+"""
+
+
+@pytest.fixture(scope="module", autouse=True)
+def traded(demo: Demo, tmp_path_factory: pytest.TempPathFactory) -> None:
+    """The demo's ledger has own executions."""
+    file = tmp_path_factory.mktemp("fills") / "fills.csv"
+    file.write_text(FILLS)
+    demo.run("import", str(file), "--kind", "executions", "--market", "bybit-linear")
 
 
 def findings(page: Page, axe: str) -> list[Any]:
@@ -102,3 +119,36 @@ def test_the_log_is_on_the_system_page(opened: Opened) -> None:
     log = page.get_by_role("region", name="Recent log")
     expect(log.get_by_role("row").filter(has_text="connections opened").first).to_be_visible()
     expect(page.get_by_text("Disk free")).to_be_visible()
+
+
+@pytest.mark.parametrize("size", ["desktop", "phone"])
+def test_own_trades_are_shown_where_there_are_some(opened: Opened, size: str) -> None:
+    page = opened("/overview", size)
+    if size == "phone":
+        page.get_by_role("button", name="More").click()
+    page.get_by_role("link", name="Own trades", exact=True).click()
+    panel = page.get_by_label("Own trades in USDT")
+    # 500 gained and 100 lost, less 4 of fees.
+    expect(panel.locator(".gauge").filter(has_text="Net")).to_contain_text("396")
+    expect(panel.locator(".gauge").filter(has_text="Profit factor")).to_contain_text("4.92")
+    by_symbol = panel.get_by_role("region", name="USDT by Symbol")
+    expect(by_symbol.get_by_role("row")).to_have_count(3)
+    expect(by_symbol.get_by_role("row").filter(has_text="ETHUSDT")).to_contain_text("−101.0")
+    page.get_by_label("Closed lot").select_option("average")
+    page.wait_for_url("**/trading?method=average")
+    expect(panel.get_by_role("img", name="Profit after fees and funding in USDT")).to_be_visible()
+
+
+def test_without_own_trades_the_page_says_how_to_get_them(
+    opened: Opened, tmp_path_factory: pytest.TempPathFactory
+) -> None:
+    empty = Demo(tmp_path_factory.mktemp("empty"))
+    try:
+        page = opened("/trading", url=empty.start().url)
+        expect(page.get_by_text("crosstape import FILE")).to_be_visible()
+        page.goto("/overview", wait_until="commit")
+        expect(page.locator(".map a").first).to_be_visible()
+        expect(page.get_by_role("link", name="Own trades", exact=True)).to_have_count(0)
+        page.goto("about:blank")
+    finally:
+        empty.stop()

@@ -12,6 +12,7 @@ BUILT = Path(__file__).parent.parent / "_web"
 SOURCES = {
     "": "Overview", "overview": "Overview", "boards": "Boards", "m": "Market", "assets": "Assets", "time": "Time",
     "liquidations": "Liquidations", "system": "System", "settings": "Settings",
+    "trading": "Trading",
 }  # fmt: skip
 PAGES = frozenset(SOURCES)
 KINDS = {
