@@ -7,9 +7,15 @@ from pathlib import Path
 import pytest
 from click.testing import CliRunner
 
+from crosstape.app.replaying import replay
 from crosstape.cli import cli
+from crosstape.engine.machine import Machine
+from crosstape.engine.view import View
 from crosstape.model.errors import ConfigError
+from crosstape.model.event import Candle, Trade
 from crosstape.store.history.files import History
+from crosstape.tape.reader import play
+from crosstape.venues import READ
 
 MS = 1_767_225_600_000
 
@@ -53,3 +59,22 @@ def test_what_is_not_sure_must_be_told(runner: CliRunner, tmp_path: Path) -> Non
     wrong = runner.invoke(cli, ["import", "odd.csv", "--map", "price"])
     assert wrong.exit_code == 2
     assert "FIELD=COLUMN" in wrong.output
+
+
+def test_a_file_becomes_a_tape_that_replays(runner: CliRunner, tmp_path: Path) -> None:
+    lines = ["time,price,size,side"]
+    lines += [f"{MS + n * 500},{100 + n % 5},1,{'buy' if n % 3 else 'sell'}" for n in range(400)]
+    (tmp_path / "SOLUSDT-x.csv").write_text("\n".join(lines))
+    made = runner.invoke(cli, ["import", "SOLUSDT-x.csv", "--to-tape", "tape"], catch_exceptions=False)
+    assert made.exit_code == 0, made.output
+    assert not (tmp_path / "data").exists(), "a tape alone"
+    views: list[View] = []
+    replay(play(tmp_path / "tape"), Machine(READ), views.append)
+    row = views[-1].rows.index["push:SOLUSDT"]
+    assert views[-1].columns["last"][row] == 104.0
+    events = [event for view in views for at, event in view.events if at == row]
+    assert sum(type(event) is Trade for event in events) == 400
+    bars = [event for event in events if type(event) is Candle and event.timeframe_s == 60]
+    assert [bar.volume for bar in bars] == [120.0, 120.0, 120.0]
+    with pytest.raises(ConfigError, match="is not empty"):
+        runner.invoke(cli, ["import", "SOLUSDT-x.csv", "--to-tape", "tape"], catch_exceptions=False)

@@ -24,10 +24,14 @@ KINDS = click.Choice(["trades", "candles", "executions"])
 @click.option("--market", default="", help="In front of the symbol: bybit-linear, import.")
 @click.option("--symbol", default="", help="Of every row, where no column says.")
 @click.option("--name", default="", help="The stream's name; the file's otherwise.")
+@click.option(
+    "--to-tape", "tape", type=click.Path(path_type=Path, file_okay=False), metavar="FOLDER",
+    help="Write its trades as a tape instead, for `crosstape replay`.",
+)  # fmt: skip
 @click.pass_context
 def import_file(
     context: click.Context, path: Path, only_look: bool, maps: tuple[str, ...], kind: str | None, market: str,
-    symbol: str, name: str,
+    symbol: str, name: str, tape: Path | None,
 ) -> None:  # fmt: skip
     """Import trades, candles or own fills: CSV, NDJSON or Parquet, gzipped or not.
 
@@ -41,6 +45,10 @@ def import_file(
     told = Told(kind or "", market, symbol, _columns(maps))
     if only_look:
         return _show(preview(path, told))
+    if tape is not None:
+        from crosstape.app.taping import to_tape
+
+        return click.echo(f"{to_tape(path, told, tape):,} frames in {tape}; crosstape replay {tape}")
     began = time.perf_counter()
     outcome = _imported(load(context.find_root().obj), path, told, name)
     _report(outcome, time.perf_counter() - began)
