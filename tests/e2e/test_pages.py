@@ -21,6 +21,7 @@ PAGES = {
     "assets": ("/assets/BTC", "tbody tr"),
     "liquidations": ("/liquidations", ".feed"),
     "trading": ("/trading", ".gauges"),
+    "data": ("/data", "table.plain"),
     "system": ("/system", "tbody tr"),
     "settings": ("/settings", "select"),
     "time": ("/time", "article"),

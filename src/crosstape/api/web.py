@@ -11,7 +11,7 @@ BUILT = Path(__file__).parent.parent / "_web"
 # The first word of an address, and the source of the page behind it.
 SOURCES = {
     "": "Overview", "overview": "Overview", "boards": "Boards", "m": "Market", "assets": "Assets", "time": "Time",
-    "liquidations": "Liquidations", "system": "System", "settings": "Settings",
+    "liquidations": "Liquidations", "data": "Data", "system": "System", "settings": "Settings",
     "trading": "Trading",
 }  # fmt: skip
 PAGES = frozenset(SOURCES)

@@ -56,13 +56,19 @@ export class Rest {
     return (text ? JSON.parse(text) : {}) as T;
   }
 
-  private async call(method: string, url: string, body?: string, keepalive = false): Promise<Response> {
+  /** A file as the body; no time limit but the browser's own. */
+  async upload<T>(path: string, params: Params, body: Blob): Promise<T> {
+    return (await (await this.call("POST", this.url(path, params), body)).json()) as T;
+  }
+
+  private async call(method: string, url: string, body?: string | Blob, keepalive = false): Promise<Response> {
     const headers: Record<string, string> = {};
     if (this.key()) headers["x-api-key"] = this.key();
-    if (body !== undefined) headers["content-type"] = "application/json";
+    if (body !== undefined) headers["content-type"] = typeof body === "string" ? "application/json" : "application/octet-stream";
+    const patience = typeof body === "object" ? {} : { signal: AbortSignal.timeout(TIMEOUT_MS) };
     let answer: Response;
     try {
-      answer = await fetch(url, { method, headers, keepalive, signal: AbortSignal.timeout(TIMEOUT_MS), ...(body === undefined ? {} : { body }) });
+      answer = await fetch(url, { method, headers, keepalive, ...patience, ...(body === undefined ? {} : { body }) });
     } catch {
       throw new ApiError(0, { code: "no_answer", message: "crosstape does not answer: it is stopped or out of reach" });
     }
