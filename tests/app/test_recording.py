@@ -22,13 +22,13 @@ def test_a_run_is_in_the_history_once(tmp_path: Path) -> None:
     for frame in tape_of(75.0):
         view, _ = machine.step(frame)
         if view is not None:
-            recording.take(view, wait=True)
+            recording.take(view, again=True)
             views.append(view)
             trades += sum(type(e) is Trade for _, e in view.events)
             candles += sum(type(e) is Candle and e.timeframe_s == 60 for _, e in view.events)
     for view in views[-200:]:
         # A restart folds the tail of the tape again.
-        recording.take(view, wait=True)
+        recording.take(view, again=True)
     recording.close()
     history = recording.history
     assert recording.recorder is not None

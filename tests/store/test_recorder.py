@@ -48,11 +48,11 @@ def moments(seconds: int, per_second: int = 20) -> Iterator[Moment]:
         yield Moment(ts, LISTED, tuple(events))
 
 
-def written(folder: Path, taken: list[Moment], **settings: object) -> History:
+def written(folder: Path, taken: list[Moment], again: bool = False, **settings: object) -> History:
     history = History(folder)
     writer = Recorder(history, HistorySettings(**settings), now=lambda: START)  # type: ignore[arg-type]
     for moment in taken:
-        writer.take(moment, wait=True)
+        writer.take(moment, wait=True, again=again)
     writer.close()
     assert (writer.failed, writer.lost) == ("", 0)
     return history
@@ -153,7 +153,7 @@ def test_what_is_folded_again_after_a_kill_is_there_once(tmp_path: Path) -> None
     before = History(tmp_path).read("trades").num_rows
     assert 0 < before < 12_000
     again = list(moments(600))
-    history = written(tmp_path, again)
+    history = written(tmp_path, again, again=True)
     ids = history.read("trades")["trade_id"].to_pylist()
     assert len(ids) == len(set(ids)) == sum(len(m.events) for m in again)
     assert not list(tmp_path.rglob("*.begun"))
@@ -238,3 +238,20 @@ def _tables(taken: list[Moment]) -> list:
     for moment in taken:
         gatherer.take(moment)
     return gatherer.tables()
+
+
+def test_what_was_imported_meanwhile_is_not_written_again(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr(recorder, "ROWS", 30)
+    taken = list(moments(20))
+    history = History(tmp_path)
+    writer = Recorder(history, HistorySettings(kinds=("trades",)), now=lambda: START)
+    for moment in taken[:100]:
+        writer.take(moment, wait=True)
+    # Somebody fetches the same minutes from the venue, before and after the recorder writes them.
+    for kind, market, table in _tables(taken[50:150]):
+        History(tmp_path).append(kind, market, table)
+    for moment in taken[100:]:
+        writer.take(moment, wait=True)
+    writer.close()
+    ids = history.read("trades")["trade_id"].to_pylist()
+    assert len(ids) == len(set(ids)) == sum(len(moment.events) for moment in taken)

@@ -36,8 +36,9 @@ class Recording:
         self._sampled = tuple(dict.fromkeys((*FUNDING, *INTEREST, *settings.metrics)))
         self._last = 0
 
-    def take(self, view: View, wait: bool = False) -> None:
-        """Keep what happened, and a sample when one is due. `wait`: for room, as on a restart."""
+    def take(self, view: View, again: bool = False) -> None:
+        """Keep what happened, and a sample when one is due. `again`: on a restart, where it may be there already,
+        and where there is time to wait for room."""
         if self.recorder is None:
             return
         quotes = view.ts // self._quotes_ns != self._last // self._quotes_ns
@@ -51,7 +52,7 @@ class Recording:
             {name: columns[name] for name in QUOTES if name in columns} if quotes else {},
             {name: columns[name] for name in self._sampled if name in columns} if samples else {},
         )  # fmt: skip
-        self.recorder.take(moment, wait)
+        self.recorder.take(moment, again, again)
 
     def close(self) -> None:
         """Everything is on the disk when this returns."""

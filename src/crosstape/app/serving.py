@@ -64,7 +64,7 @@ async def serve_live(
     def publish(view: View, restoring: bool = False) -> None:
         hub.publish(view)
         keeper.take(view)
-        recording.take(view, wait=restoring)
+        recording.take(view, restoring)
         if not restoring:
             narrator.take(view)
 

@@ -29,7 +29,11 @@ def compact(history: History, folder: Path, ended: bool) -> int:
             rows = _merged([part.path for part in run]).to_arrow()
             table = rows.cast(narrow(rows.schema))
             with history.steady:
-                parts.write(folder, run[0].first, run[-1].last, table)
+                path = parts.write(folder, run[0].first, run[-1].last, table)
+                merged = {part.path for part in run}
+                if merged <= history.own:
+                    history.own.add(path)
+                history.own -= merged - {path}
                 parts.remove([part for part in run if (part.first, part.last) != (run[0].first, run[-1].last)])
             gone += len(run) - 1
     return gone

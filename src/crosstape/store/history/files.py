@@ -11,7 +11,7 @@ from typing import TYPE_CHECKING
 
 from crosstape.model.errors import StoreError
 from crosstape.store.history import parts
-from crosstape.store.history.fresh import fresh
+from crosstape.store.history.fresh import fresh, ordered
 from crosstape.store.history.schemas import fitted, kind_of, schema
 
 if TYPE_CHECKING:
@@ -34,16 +34,19 @@ class History:
     def __init__(self, folder: Path) -> None:
         self.folder = folder
         self.steady = threading.RLock()
+        # Files whose rows were all appended `once`, by this History.
+        self.own: set[Path] = set()
         self._spans: OrderedDict[Path, tuple[int, int]] = OrderedDict()
 
-    def append(self, kind: str, market: str, table: pa.Table) -> int:
+    def append(self, kind: str, market: str, table: pa.Table, once: bool = False) -> int:
         """Keep the rows that are not there yet; returns how many those were. They are on the disk then.
 
-        Columns as `schemas.fitted` takes them. ConfigError: the table does not fit its kind. StoreError: the disk
-        does not take it.
+        `once`: the rows are all different, and differ from all that was appended so through this History; they
+        are only compared with what others appended. Columns as `schemas.fitted` takes them. ConfigError: the table
+        does not fit its kind. StoreError: the disk does not take it.
         """
         rows = fitted(kind, table)
-        return sum(self._append(kind, market, day, part) for day, part in _by_day(rows))
+        return sum(self._append(kind, market, day, part, once) for day, part in _by_day(rows))
 
     def read(
         self,
@@ -103,7 +106,7 @@ class History:
         """The part was replaced: its span may be another."""
         self._spans.pop(path, None)
 
-    def _append(self, kind: str, market: str, day: str, rows: pa.Table) -> int:
+    def _append(self, kind: str, market: str, day: str, rows: pa.Table, once: bool) -> int:
         import pyarrow.compute as pc
 
         folder = parts.day_folder(self.folder, kind, market, day)
@@ -113,11 +116,15 @@ class History:
             apart = APART_NS if kind_of(kind).identity else 0
             around = (bounds["min"] - apart, bounds["max"] + apart)
             near = [part.path for part in there if _meet(self.span(part.path), around)]
-            rows = fresh(kind_of(kind), rows, near)
+            if once:
+                near = [path for path in near if path not in self.own]
+            rows = ordered(rows) if once and not near else fresh(kind_of(kind), rows, near)
             if not rows.num_rows:
                 return 0
             number = max((part.last for part in there), default=-1) + 1
-            parts.write(folder, number, number, rows)
+            path = parts.write(folder, number, number, rows)
+            if once:
+                self.own.add(path)
         return int(rows.num_rows)
 
 

@@ -21,6 +21,8 @@ MOMENTS = 1_200
 ROWS = 400_000
 PENDING_ROWS = 2_000_000
 UPKEEP_S = 300.0
+# What the engine says once: candles may come again from the venue, and forced orders from a second stream.
+ONCE = frozenset({"trades", "quotes", "metrics", "open_interest", "funding", "candles_1s"})
 STOP = Moment(-1, (), ())
 
 
@@ -34,9 +36,11 @@ class Recorder:
 
     def __init__(self, history: History, settings: HistorySettings, now: Callable[[], int] = time.time_ns) -> None:
         self.history, self._settings, self._now = history, settings, now
-        self._queue: queue.Queue[Moment] = queue.Queue(MOMENTS)
+        self._queue: queue.Queue[tuple[Moment, bool]] = queue.Queue(MOMENTS)
         self._gatherer = Gatherer(settings.kinds or tuple(KINDS), settings.metrics)
-        self._pending: deque[tuple[str, str, object]] = deque()
+        self._pending: deque[tuple[str, str, object, bool]] = deque()
+        # What is folded again after a restart may be there already; what comes live is new.
+        self._again = True
         self.rows = self.lost = self.bytes = 0
         self.failed = ""
         self._thread = threading.Thread(target=self._run, name="history", daemon=True)
@@ -47,17 +51,17 @@ class Recorder:
         """Moments that wait."""
         return self._queue.qsize()
 
-    def take(self, moment: Moment, wait: bool = False) -> None:
-        """Never blocks, unless told to wait for room."""
+    def take(self, moment: Moment, wait: bool = False, again: bool = False) -> None:
+        """Never blocks, unless told to wait for room. `again`: it may have been taken by the run before."""
         try:
-            self._queue.put(moment, block=wait)
+            self._queue.put((moment, again), block=wait)
         except queue.Full:
             self.lost += len(moment.events)
 
     def close(self) -> None:
         """Write what was taken, whole, and end."""
         if self._thread.is_alive():
-            self._queue.put(STOP)
+            self._queue.put((STOP, False))
             self._thread.join()
 
     def _run(self) -> None:
@@ -65,9 +69,12 @@ class Recorder:
         self._sweep()
         while True:
             try:
-                moment = self._queue.get(timeout=1.0)
+                moment, again = self._queue.get(timeout=1.0)
             except queue.Empty:
-                moment = None
+                moment, again = None, self._again
+            if self._again and not again:
+                self._flush()
+                self._again = False
             if moment is STOP:
                 self._flush(everything=True)
                 return
@@ -83,12 +90,12 @@ class Recorder:
 
     def _flush(self, everything: bool = False) -> None:
         tables: Tables = self._gatherer.tables(everything)
-        self._pending.extend(tables)
+        self._pending.extend((*one, not self._again and one[0] in ONCE) for one in tables)
         touched = set()
         while self._pending:
-            kind, market, table = self._pending[0]
+            kind, market, table, once = self._pending[0]
             try:
-                self.rows += self.history.append(kind, market, table)
+                self.rows += self.history.append(kind, market, table, once)
                 self.failed = ""
             except StoreError as error:
                 self.failed = str(error)
@@ -100,7 +107,7 @@ class Recorder:
             self._compact(kind, market)
 
     def _bound(self) -> None:
-        rows = [table.num_rows for *_, table in self._pending]  # type: ignore[attr-defined]
+        rows = [table.num_rows for _, _, table, _ in self._pending]  # type: ignore[attr-defined]
         total = sum(rows)
         for n in rows:
             if total <= PENDING_ROWS:
