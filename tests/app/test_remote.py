@@ -6,6 +6,7 @@ import hashlib
 import hmac
 from collections.abc import AsyncIterator
 from itertools import pairwise
+from pathlib import Path
 from typing import Any
 
 import httpx
@@ -13,8 +14,12 @@ import pytest
 from aiohttp import ClientSession, web
 
 from crosstape.api import ApiSettings, Hub, create_app
+from crosstape.app.accounts import open_vault
+from crosstape.app.others import with_keys
 from crosstape.client import remote
+from crosstape.config import Config
 from crosstape.feeds.exchanges import Exchanges, ExchangeSettings, moved
+from crosstape.model.credential import Credential
 from crosstape.sim.server import SimSettings, serve
 from crosstape.store.cache.cache import open_cache
 from crosstape.store.cache.settings import CacheSettings
@@ -153,3 +158,22 @@ def test_addresses_move_and_keep_their_paths() -> None:
     assert moved(given, "http://127.0.0.1:1") == {
         "public": "http://127.0.0.1:1/v1", "ws": {"a": "wss://x.com/ws"}, "v": {"p": "http://127.0.0.1:1/v2/p"},
     }  # fmt: skip
+
+
+def test_the_vaults_keys_are_used_where_the_configuration_has_none(tmp_path: Path) -> None:
+    passphrase = {"CROSSTAPE_PASSPHRASE": "a long enough passphrase of the test"}
+    own = ExchangeSettings(api_key="configured", secret="as well")
+    config = Config(data=str(tmp_path), ccxt={"kraken": own, "bybit": ExchangeSettings(timeout_s=7.0)})
+    assert with_keys(config, passphrase) == config.ccxt
+    vault = open_vault(config, environment=passphrase)
+    for name, venue in (("one", "bybit"), ("two", "bybit"), ("three", "kraken"), ("four", "kucoin")):
+        vault.add(
+            Credential(name, venue, f"key of {name}", f"secret of {name}", "third" if venue == "kucoin" else "")
+        )
+    found = with_keys(config, passphrase)
+    first = vault.all()
+    bybit = next(one for one in first if one.venue == "bybit")
+    assert found["bybit"] == ExchangeSettings(timeout_s=7.0, api_key=bybit.key, secret=bybit.secret)
+    assert found["kraken"] == own
+    assert (found["kucoin"].api_key, found["kucoin"].password) == ("key of four", "third")
+    assert with_keys(config, {}) == config.ccxt, "shut without its passphrase"

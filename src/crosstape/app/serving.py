@@ -24,7 +24,7 @@ from crosstape.app.keeping import Keeper
 from crosstape.app.known import addressed, all_venues, narrowed
 from crosstape.app.mids import HistoryMids
 from crosstape.app.narrator import Narrator
-from crosstape.app.others import run_exchanges
+from crosstape.app.others import run_exchanges, with_keys
 from crosstape.app.pushing import Pusher
 from crosstape.app.recording import Recording
 from crosstape.app.running import Live
@@ -57,7 +57,7 @@ async def serve_live(
     journal.listen()
     _say_what_is_restored(config, say)
     ledger, sessions = _ledger(config), Sessions(config)
-    keeper, cache, exchanges = Keeper(ledger), open_cache(config.cache), Exchanges(config.ccxt)
+    keeper, cache, exchanges = Keeper(ledger), open_cache(config.cache), Exchanges(with_keys(config))
     recording, narrator = Recording(config.history_folder, config.history), Narrator()
     asks = open_sql(recording.history, lambda: hub.view, ledger, config.sql)
 

@@ -94,7 +94,7 @@ class Exchanges:
         """By asset: free, used, total; assets of which nothing is held are left out."""
         settings = self._settings.get(exchange)
         if settings is None or not settings.api_key:
-            raise ConfigError(f"exchange: no credentials of {exchange!r}; set ccxt.{exchange}.api_key and .secret")
+            raise ConfigError(f"exchange: no key; `crosstape keys add NAME --venue {exchange}` keeps one")
         found = await self._ask(exchange, "", lambda client: client.fetch_balance())
         names = [name for name, total in found["total"].items() if total]
         return {n: {part: found[part].get(n) for part in ("free", "used", "total")} for n in sorted(names)}
