@@ -6,12 +6,17 @@ from collections import Counter
 from pathlib import Path
 
 import pytest
+from click.testing import CliRunner
 
 from crosstape.app.recording import Recording
+from crosstape.cli import cli
 from crosstape.engine.machine import Machine
 from crosstape.model.errors import ConfigError
 from crosstape.model.event import Candle, Trade
+from crosstape.store.history.files import History
 from crosstape.store.history.settings import HistorySettings
+from crosstape.tape.layout import Limits, Origin
+from crosstape.tape.writer import TapeWriter
 from crosstape.venues import VENUES
 from support.world import tape_of
 
@@ -52,3 +57,25 @@ def test_a_run_is_in_the_history_once(tmp_path: Path) -> None:
 def test_a_wrong_setting_is_named(tmp_path: Path, settings: HistorySettings, said: str) -> None:
     with pytest.raises(ConfigError, match=said):
         Recording(tmp_path, settings)
+
+
+def test_a_replay_writes_into_a_new_folder_only(tmp_path: Path) -> None:
+    frames = tape_of(12.0)
+    writer = TapeWriter(tmp_path / "tape", Origin("test", "1"), frames[0].seq, frames[0].ts_recv, Limits())
+    writer.append(frames)
+    writer.close()
+    machine, trades = Machine(VENUES), 0
+    for frame in frames:
+        view, _ = machine.step(frame)
+        trades += sum(type(e) is Trade for _, e in view.events) if view is not None else 0
+    before = sorted(path.name for path in tmp_path.iterdir())
+    assert CliRunner().invoke(cli, ["replay", str(tmp_path / "tape")]).exit_code == 0
+    assert sorted(path.name for path in tmp_path.iterdir()) == before
+    into = tmp_path / "into"
+    result = CliRunner().invoke(cli, ["replay", str(tmp_path / "tape"), "--into", str(into)])
+    assert result.exit_code == 0, result.output
+    assert f"rows of history in {into}" in result.output
+    assert History(into / "history").read("trades").num_rows == trades > 100
+    again = CliRunner().invoke(cli, ["replay", str(tmp_path / "tape"), "--into", str(into)])
+    assert again.exit_code == 2
+    assert "is not empty" in again.output

@@ -5,7 +5,8 @@ from __future__ import annotations
 import sys
 import time
 from collections import Counter
-from collections.abc import Iterator
+from collections.abc import Callable, Iterator
+from contextlib import contextmanager
 from pathlib import Path
 from typing import TYPE_CHECKING
 
@@ -29,10 +30,14 @@ MARKET = click.option("--market", default="", help="Market of captures that do n
 @click.option("--serve", is_flag=True, help="Serve the tape over the API instead, to be moved in time.")
 @click.option("--port", type=click.IntRange(0, 65_535), default=8318, show_default=True, help="With --serve.")
 @click.option("--at", default="", help="With --serve: begin here (ISO 8601, or ms since the epoch).")
+@click.option(
+    "--into", type=click.Path(path_type=Path), help="Write the history of the tape into this new folder."
+)
 @click.option("--parent", is_flag=True, hidden=True, help="End with whoever started this.")
 def replay(
-    paths: tuple[Path, ...], speed: float, top: int, market: str, serve: bool, port: int, at: str, parent: bool
-) -> None:
+    paths: tuple[Path, ...], speed: float, top: int, market: str, serve: bool, port: int, at: str,
+    into: Path | None, parent: bool,
+) -> None:  # fmt: skip
     """Replay tapes or public captures: counts, the top of the boards, and the digest."""
     from crosstape.app import replaying
 
@@ -43,11 +48,37 @@ def replay(
     last: list[View] = []
     began = time.perf_counter()
     watched = _progress(_paced(_counted(frames, counts), speed))
-    replaying.replay(watched, machine, lambda view: last.__setitem__(slice(None), [view]))
+    with _kept(into) as keep:
+
+        def publish(view: View) -> None:
+            last[:] = [view]
+            keep(view)
+
+        replaying.replay(watched, machine, publish)
     took = time.perf_counter() - began
     if not last:
         raise click.ClickException("no TICK on the tape: nothing was published")
     _report(last[0], counts, took, top)
+
+
+@contextmanager
+def _kept(into: Path | None) -> Iterator[Callable[[View], None]]:
+    """Takes views; they are in the history below `into` when the block ends."""
+    if into is None:
+        yield lambda view: None
+        return
+    if into.exists() and any(into.iterdir()):
+        raise click.BadParameter(f"{into} is not empty: a replay writes into a new folder", param_hint="--into")
+    from crosstape.app.recording import Recording
+    from crosstape.store.history.settings import HistorySettings
+
+    recording = Recording(into / "history", HistorySettings())
+    try:
+        yield lambda view: recording.take(view, again=True)
+    finally:
+        recording.close()
+    assert recording.recorder is not None
+    click.echo(f"{recording.recorder.rows:,} rows of history in {into / 'history'}")
 
 
 def _serve(paths: tuple[Path, ...], port: int, at: str, parent: bool) -> None:
