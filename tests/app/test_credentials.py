@@ -10,6 +10,7 @@ import pytest
 
 from crosstape.api import ApiSettings
 from crosstape.app.accounts import Keyring
+from crosstape.client import AsyncClient
 from crosstape.config import Config, VenueSettings
 from support.served import Notebook, staged
 from support.signed import KEY, SECRET, exchange
@@ -87,3 +88,13 @@ async def test_no_passphrase_no_vault_and_not_over_a_network(
         refused = await client.post(url, json=MINE, headers=headers)
     assert refused.status_code == 409
     assert refused.json()["error"]["code"] == "not_here"
+
+
+async def test_the_client_keeps_tries_and_removes(client: httpx.AsyncClient) -> None:
+    async with AsyncClient(str(client.base_url)) as typed:
+        kept = await typed.keep_credential("mine", "bybit", KEY, SECRET)
+        assert SECRET not in str(kept)
+        assert [row["name"] for row in await typed.credentials()] == ["mine"]
+        assert [row["asset"] for row in await typed.try_credential("mine")] == ["BTC"]
+        await typed.remove_credential("mine")
+        assert len(await typed.credentials()) == 0

@@ -43,7 +43,8 @@ def example(method: Method[Any, Any]) -> Request[Any]:
     """The request of a method, with a name where it needs one."""
     named = {"id": BTC, "name": "gainers_24h", "asset": "BTC", "op": "play", "tape": "x", "replay": "x",
              "stream": "1", "body": b"x", "exchange": "kraken", "symbol": "BTC/USD",
-             "timestamp": 1.0, "price": 1.0, "size": 1.0, "ticks": []}  # fmt: skip
+             "timestamp": 1.0, "price": 1.0, "size": 1.0, "ticks": [],
+             "venue": "bybit", "key": "k", "secret": "s"}  # fmt: skip
     needed = [p for p in inspect.signature(method.make).parameters.values() if p.default is p.empty]
     given = {p.name: named.get(p.name, {}) for p in needed if p.kind is not p.VAR_KEYWORD}
     return method.make(**given)
@@ -85,6 +86,8 @@ ELSEWHERE = {
     *("streams", "one_stream", "stream_trades", "end_stream", "import_file", "preview_file", "fetch_history"),
     # Of ticks in tests/app/test_push.py.
     *("push_tick", "push_ticks"),
+    # Of exchange keys in tests/app/test_credentials.py.
+    *("credentials", "keep_credential", "try_credential", "remove_credential"),
 }
 
 

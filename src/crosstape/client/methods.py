@@ -5,6 +5,7 @@ from __future__ import annotations
 from collections.abc import Awaitable, Callable
 from typing import Any, Generic, ParamSpec, TypeVar, overload
 
+from crosstape.client import credentials as keys
 from crosstape.client import endpoints as of
 from crosstape.client import records, remote
 from crosstape.client import sql as queries
@@ -71,6 +72,10 @@ class Methods:
     funding = Method(of.funding)
     liquidations = Method(of.liquidations)
     audit = Method(records.audit)
+    credentials = Method(keys.credentials)
+    keep_credential = Method(keys.keep_credential)
+    try_credential = Method(keys.try_credential)
+    remove_credential = Method(keys.remove_credential)
     stats = Method(records.stats)
     profile = Method(records.profile)
     mm_stats = Method(records.mm_stats)
