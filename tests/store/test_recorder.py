@@ -255,3 +255,10 @@ def test_what_was_imported_meanwhile_is_not_written_again(tmp_path: Path, monkey
     writer.close()
     ids = history.read("trades")["trade_id"].to_pylist()
     assert len(ids) == len(set(ids)) == sum(len(moment.events) for moment in taken)
+
+
+def test_it_may_begin_before_anything_is_listed(tmp_path: Path) -> None:
+    empty = [Moment(START - n * SECOND, (), ()) for n in range(3, 0, -1)]
+    taken = list(moments(3))
+    history = written(tmp_path, [*empty, *taken], kinds=("trades",))
+    assert history.read("trades").num_rows == sum(len(moment.events) for moment in taken)

@@ -54,6 +54,7 @@ class Gatherer:
         self._ids: list[str] = []
         self._codes: dict[str, int] = {}
         self._code_of = np.zeros(0, np.int32)
+        self._code_list: list[int] = []
         self._before: dict[str, tuple[F64, ...]] = {}
         self._held: Any = None
         self._cut = -1

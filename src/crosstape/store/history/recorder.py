@@ -43,7 +43,7 @@ class Recorder:
         self._again = True
         self.rows = self.lost = self.bytes = 0
         self.failed = ""
-        self._thread = threading.Thread(target=self._run, name="history", daemon=True)
+        self._thread = threading.Thread(target=self._work, name="history", daemon=True)
         self._thread.start()
 
     @property
@@ -53,6 +53,9 @@ class Recorder:
 
     def take(self, moment: Moment, wait: bool = False, again: bool = False) -> None:
         """Never blocks, unless told to wait for room. `again`: it may have been taken by the run before."""
+        if not self._thread.is_alive():
+            self.lost += len(moment.events)
+            return
         try:
             self._queue.put((moment, again), block=wait)
         except queue.Full:
@@ -63,6 +66,18 @@ class Recorder:
         if self._thread.is_alive():
             self._queue.put((STOP, False))
             self._thread.join()
+
+    def _work(self) -> None:
+        ended = False
+        try:
+            self._run()
+            ended = True
+        finally:
+            if not ended:
+                self.failed = "the recorder has stopped; see the log"
+            # Whoever waits for room must not wait for ever.
+            while not self._queue.empty():
+                self.lost += len(self._queue.get()[0].events)
 
     def _run(self) -> None:
         flushed = kept = time.monotonic()
