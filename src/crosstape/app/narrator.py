@@ -11,7 +11,7 @@ from crosstape.engine.view import View
 from crosstape.model.event import Continuity, Drift
 
 SECOND_NS = 1_000_000_000
-# Of many books or markets one line, of a failing source one a minute.
+# Of many books, markets or sources one line; a failing source is counted in once a minute.
 SUMMED_NS, REPEATED_NS = 10 * SECOND_NS, 60 * SECOND_NS
 SUMMED = {
     "Opened": "connections opened",
@@ -64,10 +64,15 @@ class Narrator:
         self._first.clear()
 
     def _failed(self, view: View) -> None:
+        worst, sources, total = ("", 0, ""), 0, 0
         for source in view.sources:
             count = source.failed + source.errors
             told, before = self._failures.get(source.name, (0, 0))
             if count > before and view.ts - told >= REPEATED_NS:
                 self._failures[source.name] = (view.ts, count)
-                self._log.warning("requests failed or messages were unreadable", source=source.name,
-                                  count=count - before, newest=source.last_error)  # fmt: skip
+                sources, total = sources + 1, total + count - before
+                if count - before > worst[1]:
+                    worst = (source.name, count - before, source.last_error)
+        if sources:
+            self._log.warning("requests failed or messages were unreadable", count=total, sources=sources,
+                              most=worst[0], newest=worst[2])  # fmt: skip
