@@ -206,4 +206,6 @@ async def test_a_lost_message_is_repaired_without_touching_the_others(tmp_path: 
     flags = Quality(int(views[-1].quality[row]))
     assert Quality.GAP in flags
     assert Quality.RESYNCING not in flags
-    assert replayed(tmp_path / "tape")[-1].digest == views[-1].digest
+    # The tick it was stopped in may be on the tape and yet have given no view.
+    again = {view.seq: view.digest for view in replayed(tmp_path / "tape")}
+    assert all(again[view.seq] == view.digest for view in views)

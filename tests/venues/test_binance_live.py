@@ -37,18 +37,21 @@ LOST = "btcusdt@depth@100ms"
 
 
 async def run_until(done: Callable[[Live, View], bool], folder: Path) -> tuple[Live, list[View]]:
-    """Runs until a view satisfies, at least five seconds and at most a minute."""
+    """Runs until a view satisfies, and one more has what came with it; at least five seconds, two minutes at most."""
     views: list[View] = []
+    enough = 0
     async with serve(WORLD) as simulation:
         simulation.venues["binance"].faults = (Drop(LOST, 25),)
         venues = [placed(v, simulation.urls[v.id].rest, simulation.urls[v.id].ws) for v in (BYBIT, BINANCE)]
         live = Live(Config(data=str(folder), tape=TapeSettings(folder=str(folder / "tape"))), venues)
         live.open(SETTINGS)
         work = asyncio.create_task(live.run(live.pump(views.append, frozenset)))
-        for _ in range(600):
+        for _ in range(1200):
             await asyncio.wait([work], timeout=0.1)
-            if work.done() or (len(views) > 50 and done(live, views[-1])):
+            if work.done() or (enough and views[-1].number > enough + 1):
                 break
+            if not enough and len(views) > 50 and done(live, views[-1]):
+                enough = views[-1].number
         work.cancel()
         with contextlib.suppress(asyncio.CancelledError):
             await work

@@ -20,7 +20,9 @@ def each_second(state: State, streams: Mapping[str, Stream], every_s: float, ts:
     `every_s` seconds. Gives the rows whose book is another than the venue's; they need a fresh one."""
     if not every_s or ts // SECOND_NS == state.ts // SECOND_NS:
         return []
-    lost = _judged(state, ts)
+    lost, doubted = _judged(state, ts)
+    for row in doubted:
+        _begin(state, streams, row, ts, doubted=True)
     turn = int(ts / 1e9 / every_s)
     if turn != int(state.ts / 1e9 / every_s):
         _ask(state, streams, turn, ts)
@@ -33,12 +35,18 @@ def _ask(state: State, streams: Mapping[str, Stream], turn: int, ts: int) -> Non
         if stream.check is None or not rows:
             continue
         row = rows[turn % len(rows)]
-        instrument, book = state.table.instruments[row], state.books[row]
-        if instrument is None or book is None or row in state.checks:
-            continue
-        state.checks[row] = check = Check(ts, stream.sampled)
-        check.see(book)
-        state.effects.append(Fetch(f"{stream.market}/check", stream.check(instrument)))
+        if row not in state.checks:
+            _begin(state, streams, row, ts)
+
+
+def _begin(state: State, streams: Mapping[str, Stream], row: int, ts: int, doubted: bool = False) -> None:
+    instrument, book = state.table.instruments[row], state.books[row]
+    stream = streams.get(state.table.shards[row].partition("/")[0])
+    if instrument is None or book is None or stream is None or stream.check is None:
+        return
+    state.checks[row] = check = Check(ts, stream.sampled, doubted)
+    check.see(book)
+    state.effects.append(Fetch(f"{stream.market}/check", stream.check(instrument)))
 
 
 def _fit(state: State, row: int) -> bool:
@@ -54,16 +62,18 @@ def answered(state: State, market: str, events: Decoded, ts: int) -> None:
             check.answer, check.answered_ts = event, ts
 
 
-def _judged(state: State, ts: int) -> list[int]:
-    lost = []
+def _judged(state: State, ts: int) -> tuple[list[int], list[int]]:
+    """Rows whose book is another one, and rows that have to be looked at again."""
+    lost: list[int] = []
+    doubted: list[int] = []
     for row, check in list(state.checks.items()):
         if check.answer is not None and ts - check.answered_ts >= SECOND_NS:
             if _differs(state, row, check, ts):
-                lost.append(row)
+                (lost if check.certain or check.doubted else doubted).append(row)
         elif check.answer is not None or ts - check.asked_ts <= GIVEN_UP_NS:
             continue
         del state.checks[row]
-    return lost
+    return lost, doubted
 
 
 def _differs(state: State, row: int, check: Check, ts: int) -> bool:
@@ -72,8 +82,8 @@ def _differs(state: State, row: int, check: Check, ts: int) -> bool:
     if wrong is None or source is None or check.answer is None or not _fit(state, row):
         return False
     source.checked += 1
-    if not wrong:
-        return False
+    if not wrong or not (check.certain or check.doubted):
+        return bool(wrong)
     source.differing += 1
     state.gap_s[row] = ts * 1e-9
     lose_book(state, row)

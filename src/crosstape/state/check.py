@@ -17,11 +17,13 @@ class Check:
 
     answer   what came, and when: it waits a second for pictures that reach us later than it did
     ids      update ids, one a picture · bids, asks: the best levels of each picture, native prices and sizes
+    doubted  the one before it found another book; only two in a row are believed where no id can be compared
     exact    pictures come too seldom to say anything unless one has the answer's own id
     """
 
     asked_ts: int
     exact: bool = False
+    doubted: bool = False
     answer: BookSnapshot | None = None
     answered_ts: int = 0
     ids: list[int] = field(default_factory=list)
@@ -36,6 +38,11 @@ class Check:
             self.bids.append(bids)
             self.asks.append(asks)
 
+    @property
+    def certain(self) -> bool:
+        """The answer's own id is among the pictures."""
+        return self.answer is not None and self.answer.last > 0 and self.answer.last in self.ids
+
     def wrong(self) -> int | None:
         """How many of the best levels differ from every picture that could be the answer's; None = cannot be said.
 
@@ -46,7 +53,7 @@ class Check:
         if answer is None:
             return None
         theirs = _best(answer.bids, -1.0), _best(answer.asks, 1.0)
-        if answer.last and answer.last in self.ids:
+        if self.certain:
             at = len(self.ids) - 1 - self.ids[::-1].index(answer.last)
             return _differ(theirs[0], [self.bids[at]], -1.0) + _differ(theirs[1], [self.asks[at]], 1.0)
         outside = answer.last and self.ids and not self.ids[0] <= answer.last <= self.ids[-1]
