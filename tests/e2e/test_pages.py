@@ -21,6 +21,7 @@ PAGES = {
     "assets": ("/assets/BTC", "tbody tr"),
     "liquidations": ("/liquidations", ".feed"),
     "trading": ("/trading", ".gauges"),
+    "explore": ("/explore", "textarea"),
     "data": ("/data", "table.plain"),
     "system": ("/system", "tbody tr"),
     "settings": ("/settings", "select"),

@@ -119,9 +119,11 @@ def _board(context: Context, spec: Spec, rest: str) -> Topic:
 
 
 def _written(context: Context, spec: Spec, board: SqlBoard) -> Topic:
-    """A board that is a SELECT. A subscription keeps the columns it began with."""
+    """A board that is a SELECT: its own columns, and any live one beside them. A subscription keeps those it began
+    with."""
     fit = _fit(context, spec) if spec.where else None
-    names = chosen("columns", ",".join(spec.columns), board.found.columns, tuple(board.found.columns))
+    own = board.found.columns
+    names = chosen("columns", ",".join(spec.columns), {**own, **context.view.columns}, tuple(own))
     schema = schema_of([(name, UNITS.get(name, "")) for name in names])
     order, flag = [cell.name for cell in schema.columns], np.uint32(context.mode_flag)
 
@@ -131,7 +133,7 @@ def _written(context: Context, spec: Spec, board: SqlBoard) -> Topic:
         rows, columns = current.place(view)
         rows = rows if fit is None else rows[fit(view)[rows]]
         lacking = np.full(view.quality.size, np.nan)
-        values = [columns.get(name, lacking) for name in order]
+        values = [columns.get(name, view.columns.get(name, lacking)) for name in order]
         lookup = context.hub.lookup
         return Shown(rows[: spec.n or None], values, current.quality(view) | flag, lookup.ids, lookup.labels)
 

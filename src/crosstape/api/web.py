@@ -12,7 +12,7 @@ BUILT = Path(__file__).parent.parent / "_web"
 SOURCES = {
     "": "Overview", "overview": "Overview", "boards": "Boards", "m": "Market", "assets": "Assets", "time": "Time",
     "liquidations": "Liquidations", "data": "Data", "system": "System", "settings": "Settings",
-    "trading": "Trading",
+    "trading": "Trading", "explore": "Explore",
 }  # fmt: skip
 PAGES = frozenset(SOURCES)
 KINDS = {

@@ -17,6 +17,7 @@ export const MENU: readonly PageEntry[] = [
   { page: "assets", title: "Assets", key: "a", icon: "M12 4a8 8 0 1 0 0 16a8 8 0 1 0 0-16M4 12h16M12 4c4 5 4 11 0 16M12 4c-4 5-4 11 0 16" },
   { page: "liquidations", title: "Liquidations", key: "l", icon: "M12 3c4 6 6 8 6 11a6 6 0 1 1-12 0c0-3 2-5 6-11" },
   { page: "trading", title: "Own trades", key: "p", icon: "M4 20V4M4 20h16M7 15l4-5 3 3 5-7" },
+  { page: "explore", title: "Explore", key: "x", icon: "M4 6l5 6-5 6M12 18h8" },
   { page: "data", title: "Data", key: "d", icon: "M5 6c0-2 14-2 14 0v12c0 2-14 2-14 0zM5 6c0 2 14 2 14 0M5 12c0 2 14 2 14 0" },
   { page: "system", title: "System", key: "s", icon: "M3 12h4l3-8 4 16 3-8h4" },
   { page: "time", title: "Time machine", key: "t", icon: "M12 4a8 8 0 1 1-8 8M12 8v4l3 3M4 4v4h4" },
@@ -53,7 +54,7 @@ function subsequence(word: string, text: string): number {
 export const KEYS: readonly [string, string][] = [
   ["Ctrl K", "everything by name: pages, boards, markets, actions"],
   ["/", "search a market"],
-  ["g then o b m a l p d s t e", "go to a page: overview, boards, market, assets, liquidations, own trades, data, system, time machine, settings"],
+  ["g then o b m a l p x d s t e", "go to a page: overview, boards, market, assets, liquidations, own trades, explore (SQL), data, system, time machine, settings"],
   ["j k ↓ ↑", "next and previous row"],
   ["Enter", "open the row's market"],
   ["f", "make the row a favourite, or not any more"],

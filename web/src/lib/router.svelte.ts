@@ -1,6 +1,6 @@
 /** Where we are, out of the address bar: page, argument, parameters. Everything a page shows is in the URL. */
 
-export const PAGES = ["overview", "boards", "m", "assets", "liquidations", "trading", "data", "system", "settings", "time"] as const;
+export const PAGES = ["overview", "boards", "m", "assets", "liquidations", "trading", "explore", "data", "system", "settings", "time"] as const;
 export type Page = (typeof PAGES)[number];
 
 export interface Place {

@@ -56,6 +56,11 @@ export class Rest {
     return (text ? JSON.parse(text) : {}) as T;
   }
 
+  /** A question whose answer is a file. */
+  async blob(path: string, body: unknown): Promise<Blob> {
+    return (await this.call("POST", this.url(path), JSON.stringify(body))).blob();
+  }
+
   /** A file as the body; no time limit but the browser's own. */
   async upload<T>(path: string, params: Params, body: Blob): Promise<T> {
     return (await (await this.call("POST", this.url(path, params), body)).json()) as T;
@@ -90,8 +95,12 @@ async function detailOf(answer: Response): Promise<ErrorDetail> {
 
 /** Offer a text as a file. */
 export function download(name: string, text: string, type = "text/csv"): void {
+  save(name, new Blob([text], { type }));
+}
+
+export function save(name: string, file: Blob): void {
   const link = document.createElement("a");
-  link.href = URL.createObjectURL(new Blob([text], { type }));
+  link.href = URL.createObjectURL(file);
   link.download = name;
   link.click();
   setTimeout(() => URL.revokeObjectURL(link.href), 10_000);
