@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import asyncio
 import time
+from itertools import pairwise
 from pathlib import Path
 
 import msgspec
@@ -149,3 +150,29 @@ def test_how_far_a_request_reaches() -> None:
                 one = Instrument(stream.market, MARKETS[stream.market], InstrumentKind.PERP, "BTC", "USDT", "USDT")
                 reach[stream.market] = a_request(venue, one)
     assert reach == {"bybit-linear": 1000, "binance-usdm": 499, "okx-swap": 300, "hyperliquid": 5000}
+
+
+async def test_funding_and_open_interest_of_the_past(tmp_path: Path) -> None:
+    history = History(tmp_path)
+    async with serve(SimSettings(venues=NAMES, seed=3, assets=12, rate=50)) as simulation:
+        venues = placed(simulation)
+        until = time.time_ns() // MINUTE * MINUTE - 2 * MINUTE
+        month, hours = until - 30 * 24 * 60 * MINUTE, until - 6 * 60 * MINUTE
+        for market, symbol in MARKETS.items():
+            backfill = Backfill(venues, market, history, FeedSettings())
+            new = await backfill.run([symbol], month, until, ["funding"])
+            rates = history.read("funding", market).to_pylist()
+            (every,) = {row["interval_hours"] for row in rates}
+            assert every == (1.0 if market == "hyperliquid" else 8.0)
+            assert new["funding"] == len(rates) == pytest.approx(30 * 24 / every, abs=1)
+            assert all(row["ts"] % (every * 60 * MINUTE) == 0 and abs(row["rate"]) < 0.01 for row in rates)
+            assert await backfill.run([symbol], month, until, ["funding"]) == {"funding": 0}
+            if market == "hyperliquid":
+                assert await backfill.run([symbol], hours, until, ["open_interest"]) == {}
+                continue
+            await backfill.run([symbol], hours, until, ["candles"])
+            assert await backfill.run([symbol], hours, until, ["open_interest"]) == {"open_interest": 72}
+            marks = history.read("open_interest", market).to_pylist()
+            assert {b["ts"] - a["ts"] for a, b in pairwise(marks)} == {5 * MINUTE}
+            assert all(row["oi"] > 0 and row["oi_usd"] / row["oi"] > 10_000 for row in marks)
+            assert await backfill.run([symbol], hours, until, ["open_interest"]) == {"open_interest": 0}

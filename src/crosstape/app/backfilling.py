@@ -2,8 +2,11 @@
 
 from __future__ import annotations
 
+import asyncio
+import contextlib
 import random
-from collections.abc import Callable, Sequence
+from collections.abc import AsyncIterator, Callable, Mapping, Sequence
+from itertools import pairwise
 from typing import TYPE_CHECKING, Any
 
 import msgspec
@@ -12,7 +15,17 @@ from crosstape.feeds.clock import WallClock
 from crosstape.feeds.host import Host, new_session
 from crosstape.feeds.settings import FeedSettings, Ports
 from crosstape.model.errors import ConfigError, RemoteError
-from crosstape.model.event import AnyEvent, Candle, CatalogueEnd, Listed, Side, Trade
+from crosstape.model.event import (
+    NAN,
+    AnyEvent,
+    Candle,
+    CatalogueEnd,
+    Funding,
+    Listed,
+    OpenInterest,
+    Side,
+    Trade,
+)
 from crosstape.model.frame import Kind
 from crosstape.model.instrument import Fold, Instrument, fold_of
 from crosstape.store.history.files import History
@@ -29,7 +42,7 @@ if TYPE_CHECKING:
 MINUTE_NS = 60_000_000_000
 HOUR_NS = 60 * MINUTE_NS
 MS = 1_000_000
-KINDS = ("candles", "trades")
+KINDS = ("candles", "trades", "funding", "open_interest")
 Step = Callable[[str, int, int], None]
 
 
@@ -90,7 +103,7 @@ class Backfill:
         since = -(-since // MINUTE_NS) * MINUTE_NS
         if since >= until:
             raise ConfigError("--since: is not before --until and now")
-        async with new_session(self._settings) as self._session:
+        async with self._asking():
             listed = await self._listed()
             if unknown := [symbol for symbol in symbols if symbol not in listed]:
                 few = ", ".join(sorted(listed)[:8])
@@ -100,10 +113,22 @@ class Backfill:
                 instrument = listed[symbol]
                 first = max(since, -(-instrument.listed_ts // MINUTE_NS) * MINUTE_NS)
                 for kind in kinds:
-                    fetch = self._candles if kind == "candles" else self._trades
-                    for name, rows in (await fetch(instrument, first, until)).items():
+                    fetch = {"candles": self._candles, "trades": self._trades, "funding": self._funding,
+                             "open_interest": self._interest}  # fmt: skip
+                    for name, rows in (await fetch[kind](instrument, first, until)).items():
                         new[name] = new.get(name, 0) + rows
             return new
+
+    @contextlib.asynccontextmanager
+    async def _asking(self) -> AsyncIterator[None]:
+        """A session, and the budget that lets requests through as it frees."""
+        async with new_session(self._settings) as self._session:
+            turns = asyncio.create_task(self._host.limiter.run())
+            try:
+                yield
+            finally:
+                turns.cancel()
+                await asyncio.wait([turns])
 
     async def _listed(self) -> dict[str, Instrument]:
         """The catalogue, as the poll of instruments gives it."""
@@ -177,6 +202,35 @@ class Backfill:
         self._step(what, len(asked), len(asked))
         return {"trades": new}
 
+    async def _funding(self, instrument: Instrument, since: int, until: int) -> dict[str, int]:
+        """Rates as they were settled; an interval is the time since the one before."""
+        requests, new = self._venue.funding(instrument, since, until), 0
+        for n, request in enumerate(requests):
+            self._step(f"{instrument.native} funding", n + 1, len(requests))
+            events = await self._ask(self._polls["funding_past"], request)
+            rates = [e for e in events if type(e) is Funding and since <= e.ts_event < until]
+            if rates:
+                new += self._history.append("funding", self._market, funding_table(instrument, rates))
+        return {"funding": new} if requests else {}
+
+    async def _interest(self, instrument: Instrument, since: int, until: int) -> dict[str, int]:
+        """Every five minutes; dollars by the minute's candle, where the history has it."""
+        requests, new = self._venue.interest(instrument, since, until), 0
+        for n, request in enumerate(requests):
+            self._step(f"{instrument.native} open interest", n + 1, len(requests))
+            events = await self._ask(self._polls["interest_past"], request)
+            marks = [e for e in events if type(e) is OpenInterest and since <= e.ts_event < until]
+            if marks:
+                prices = self._prices(instrument, marks[0].ts_event, marks[-1].ts_event + MINUTE_NS)
+                new += self._history.append(
+                    "open_interest", self._market, interest_table(instrument, marks, prices)
+                )
+        return {"open_interest": new} if requests else {}
+
+    def _prices(self, instrument: Instrument, since: int, until: int) -> dict[int, float]:
+        kept = self._history.read("candles_1m", self._market, since, until, (instrument.id,), ("ts", "open"))
+        return dict(zip(kept["ts"].to_pylist(), kept["open"].to_pylist(), strict=True))
+
     async def _ask(self, poll: Poll, request: Request) -> list[AnyEvent]:
         """An answer and the pages that follow it."""
         found: list[AnyEvent] = []
@@ -243,6 +297,29 @@ def trade_table(instrument: Instrument, trades: Sequence[Trade]) -> pa.Table:
             for t in trades
         ]
     )  # fmt: skip
+
+
+def funding_table(instrument: Instrument, rates: Sequence[Funding]) -> pa.Table:
+    """Settled rates as rows."""
+    times = [rate.ts_event for rate in rates]
+    hours = [(b - a) / HOUR_NS for a, b in pairwise(times)]
+    hours.insert(0, hours[0] if hours else instrument.funding_hours)
+    return _table(
+        [{"ts": rate.ts_event, "id": instrument.id, "rate": rate.rate, "interval_hours": float(round(gap)),
+          "origin": "backfill"} for rate, gap in zip(rates, hours, strict=True)]
+    )  # fmt: skip
+
+
+def interest_table(instrument: Instrument, marks: Sequence[OpenInterest], prices: Mapping[int, float]) -> pa.Table:
+    """Native open interest as base units; what is counted in dollars needs the minute's price."""
+    fold = fold_of(instrument) or Fold(1.0, 1.0, False)
+    rows = []
+    for mark in marks:
+        price = prices.get(mark.ts_event, NAN)
+        size = fold.size(price * fold.multiplier, mark.size / mark.sides)
+        rows.append({"ts": mark.ts_event, "id": instrument.id, "oi": size, "oi_usd": size * price,
+                     "origin": "backfill"})  # fmt: skip
+    return _table([row for row in rows if row["oi"] == row["oi"]])
 
 
 def _table(rows: list[dict[str, Any]]) -> pa.Table:

@@ -13,7 +13,7 @@ from crosstape.cli.times import moment
 if TYPE_CHECKING:
     from crosstape.config import Config
 
-KINDS = ("candles", "trades")
+KINDS = ("candles", "trades", "funding", "open_interest")
 
 
 @click.command()

@@ -170,6 +170,7 @@ class Venue(msgspec.Struct, frozen=True):
     refusal    (status, headers, body) -> what it means, or None when the answer is good
     backfill   (instrument, since ns, until ns) -> the requests that fetch its candles
     interest   the same for its open interest, answered by the poll "interest_past" where a market has one
+    funding    the same for rates that were settled, answered by the poll "funding_past"
     builtin    instruments to go on with when REST refuses the catalogue
     account    how an own account is asked; None = not known here
     """
@@ -185,6 +186,7 @@ class Venue(msgspec.Struct, frozen=True):
     backfill: Callable[[Instrument, int, int], tuple[Request, ...]]
     builtin: Callable[[], tuple[Instrument, ...]]
     interest: Callable[[Instrument, int, int], tuple[Request, ...]] = lambda instrument, since, until: ()
+    funding: Callable[[Instrument, int, int], tuple[Request, ...]] = lambda instrument, since, until: ()
     others: tuple[Rest, ...] = ()
     account: Account | None = None
 

@@ -11,6 +11,7 @@ import msgspec
 from crosstape.model.instrument import Instrument
 from crosstape.venues.binance.account import ACCOUNT
 from crosstape.venues.binance.builtin import builtin
+from crosstape.venues.binance.past import decode_funding_past, funding_past
 from crosstape.venues.binance.rest import (
     ROOTS,
     backfill,
@@ -138,6 +139,7 @@ BINANCE = Venue(
         Poll(USDM, "intervals", lambda: (INTERVALS,), 300.0, decode_intervals),
         Poll(USDM, "interest", tuple, 0.0, decode_interest, each=interest_request, each_s=30.0, per_s=8.0),
         Poll(USDM, "interest_past", tuple, 0.0, decode_interest_past),
+        Poll(USDM, "funding_past", tuple, 0.0, decode_funding_past),
         Poll(USDM, "ratio", tuple, 0.0, decode_ratio, each=ratio_request, each_s=300.0, per_s=2.0),
         *_polls(SPOT, 20.0, 80.0),
         *_polls(COINM, 1.0, 40.0),
@@ -146,6 +148,7 @@ BINANCE = Venue(
     refusal=refusal,
     backfill=backfill,
     interest=interest_past,
+    funding=funding_past,
     builtin=builtin,
     account=ACCOUNT,
 )

@@ -6,6 +6,7 @@ from functools import partial
 
 from crosstape.venues.bybit.account import ACCOUNT
 from crosstape.venues.bybit.builtin import builtin
+from crosstape.venues.bybit.past import decode_funding_past, funding_past
 from crosstape.venues.bybit.rest import (
     backfill,
     book_request,
@@ -66,7 +67,10 @@ def _polls(category: str) -> tuple[Poll, ...]:
     )  # fmt: skip
     if category == "spot":
         return polls
-    polls += (Poll(market, "interest_past", tuple, 0.0, decode_interest_past),)
+    polls += (
+        Poll(market, "interest_past", tuple, 0.0, decode_interest_past),
+        Poll(market, "funding_past", tuple, 0.0, decode_funding_past),
+    )
     return (*polls, Poll(market, "ratio", tuple, 0.0, decode_ratio, each=ratio_request, each_s=300.0, per_s=2.0))
 
 
@@ -95,6 +99,7 @@ BYBIT = Venue(
     refusal=refusal,
     backfill=backfill,
     interest=interest_past,
+    funding=funding_past,
     builtin=builtin,
     account=ACCOUNT,
 )

@@ -129,7 +129,8 @@ _books = msgspec.json.Decoder(_Book, strict=False)
 _ratios = msgspec.json.Decoder(_Ratios, strict=False)
 
 
-def _open_answer(body: bytes) -> _Answer:
+def open_answer(body: bytes) -> _Answer:
+    """The envelope; WireError where it is a refusal."""
     try:
         answer = _answer.decode(body)
     except msgspec.MsgspecError as error:
@@ -151,7 +152,7 @@ def instruments_page(category: str, cursor: str = "") -> Request:
 
 def decode_instruments(category: str, request: Request, body: bytes) -> Sequence[AnyEvent | Effect]:
     """A catalogue page -> Listed events and, when there is more, the Fetch of the next page."""
-    answer = _open_answer(body)
+    answer = open_answer(body)
     try:
         page = _rows.decode(answer.result)
         listed: list[AnyEvent | Effect] = [
@@ -204,7 +205,7 @@ def instrument(category: str, row: _Row) -> Instrument:
 
 def decode_tickers(request: Request, body: bytes) -> Sequence[AnyEvent | Effect]:
     """The whole category's tickers -> the same events the socket's tickers give."""
-    answer = _open_answer(body)
+    answer = open_answer(body)
     try:
         rows = _ticker_rows.decode(answer.result).list
         return [event for row in rows for event in ticker_events(row, answer.time * MS)]
@@ -236,7 +237,7 @@ def backfill(instrument: Instrument, since: int, until: int) -> tuple[Request, .
 
 def decode_klines(request: Request, body: bytes) -> Sequence[AnyEvent | Effect]:
     """Closed one-minute candles, oldest first, marked repaired."""
-    answer = _open_answer(body)
+    answer = open_answer(body)
     try:
         result = _klines.decode(answer.result)
     except msgspec.MsgspecError as error:
@@ -255,7 +256,7 @@ def past(instrument: Instrument, since: int, until: int) -> Request:
 
 def decode_trades(request: Request, body: bytes) -> Sequence[AnyEvent | Effect]:
     """The newest trades, oldest first; their ids are the stream's."""
-    answer = _open_answer(body)
+    answer = open_answer(body)
     try:
         rows = _trades.decode(answer.result).list
     except msgspec.MsgspecError as error:
@@ -275,7 +276,7 @@ def book_request(instrument: Instrument) -> Request:
 
 def decode_book(request: Request, body: bytes) -> Sequence[AnyEvent | Effect]:
     """The best levels. Their id counts the changes of a deeper topic than we take, so it is left out."""
-    answer = _open_answer(body)
+    answer = open_answer(body)
     try:
         book = _books.decode(answer.result)
     except msgspec.MsgspecError as error:
@@ -300,7 +301,7 @@ def interest_past(instrument: Instrument, since: int, until: int) -> tuple[Reque
 
 def decode_interest_past(request: Request, body: bytes) -> Sequence[AnyEvent | Effect]:
     """Open interest of the past; half of both sides where one side is not given."""
-    answer = _open_answer(body)
+    answer = open_answer(body)
     try:
         found = _interests.decode(answer.result)
         until = int(dict(request.params).get("endTime", 0)) * MS
@@ -320,7 +321,7 @@ def ratio_request(instrument: Instrument) -> Request:
 
 def decode_ratio(request: Request, body: bytes) -> Sequence[AnyEvent | Effect]:
     """Share of accounts that are long."""
-    answer = _open_answer(body)
+    answer = open_answer(body)
     try:
         return [LongShort(r.symbol, r.timestamp * MS, r.buy_ratio) for r in _ratios.decode(answer.result).list[:1]]
     except msgspec.MsgspecError as error:

@@ -14,6 +14,7 @@ from functools import partial
 
 from crosstape.venues.hyperliquid.builtin import builtin
 from crosstape.venues.hyperliquid.names import PERPS, SPOT
+from crosstape.venues.hyperliquid.past import decode_funding_past, funding_past
 from crosstape.venues.hyperliquid.rest import (
     ask,
     backfill,
@@ -83,6 +84,7 @@ HYPERLIQUID = Venue(
         Poll(PERPS, "tickers", lambda: (ask("tickers", "metaAndAssetCtxs"),), 60.0, decode_contexts),
         Poll(PERPS, "klines", tuple, 0.0, decode_candles),
         Poll(PERPS, "trades", tuple, 0.0, decode_trades),
+        Poll(PERPS, "funding_past", tuple, 0.0, decode_funding_past),
         Poll(SPOT, "instruments", lambda: (ask("instruments", "spotMeta"),), 300.0, decode_spot),
         Poll(SPOT, "tickers", lambda: (ask("tickers", "spotMetaAndAssetCtxs"),), 15.0, decode_spot_contexts),
         Poll(SPOT, "klines", tuple, 0.0, decode_candles),
@@ -91,5 +93,6 @@ HYPERLIQUID = Venue(
     capabilities=CAPABILITIES,
     refusal=refusal,
     backfill=backfill,
+    funding=funding_past,
     builtin=builtin,
 )

@@ -13,6 +13,7 @@ from functools import partial
 
 from crosstape.venues.okx.builtin import builtin
 from crosstape.venues.okx.names import KINDS
+from crosstape.venues.okx.past import decode_funding_past, funding_past
 from crosstape.venues.okx.rest import (
     INTEREST,
     TICKERS,
@@ -97,6 +98,7 @@ def _polls(line: str) -> tuple[Poll, ...]:
     if line == "futures":
         return polls
     funding = Request("funding", "/api/v5/public/funding-rate", (("instId", "ANY"),))
+    polls += (Poll(market, "funding_past", tuple, 0.0, decode_funding_past),)
     return (*polls, Poll(market, "funding", lambda: (funding,), 60.0, decode_funding))
 
 
@@ -127,5 +129,6 @@ OKX = Venue(
     refusal=refusal,
     backfill=backfill,
     interest=interest_past,
+    funding=funding_past,
     builtin=builtin,
 )

@@ -86,7 +86,8 @@ _books = msgspec.json.Decoder(tuple[_Book], strict=False)
 _bars = msgspec.json.Decoder(list[Bar], strict=False)
 
 
-def _open_answer(body: bytes) -> msgspec.Raw:
+def open_answer(body: bytes) -> msgspec.Raw:
+    """What is inside the envelope; WireError where it is a refusal."""
     try:
         answer = _answer.decode(body)
     except msgspec.MsgspecError as error:
@@ -102,7 +103,7 @@ def decode_instruments(line: str, request: Request, body: bytes) -> Sequence[Any
     Figures that came before it were counted without contract sizes, so they are asked for once more.
     """
     try:
-        rows = _rows.decode(_open_answer(body))
+        rows = _rows.decode(open_answer(body))
         listed: list[AnyEvent | Effect] = [
             Listed(row.inst_id, 0, instrument(line, row))
             for row in rows
@@ -147,7 +148,7 @@ def instrument(line: str, row: _Row) -> Instrument:
 def decode_tickers(request: Request, body: bytes) -> Sequence[AnyEvent | Effect]:
     """A whole product line's tickers -> the events the socket's give."""
     try:
-        return [event for row in _ticker_rows.decode(_open_answer(body)) for event in ticker_events(row)]
+        return [event for row in _ticker_rows.decode(open_answer(body)) for event in ticker_events(row)]
     except (msgspec.MsgspecError, ValueError, OverflowError) as error:
         raise WireError(f"okx tickers: {error}") from error
 
@@ -155,7 +156,7 @@ def decode_tickers(request: Request, body: bytes) -> Sequence[AnyEvent | Effect]
 def decode_marks(request: Request, body: bytes) -> Sequence[AnyEvent | Effect]:
     """A whole product line's mark prices."""
     try:
-        return [mark_event(row) for row in _mark_rows.decode(_open_answer(body))]
+        return [mark_event(row) for row in _mark_rows.decode(open_answer(body))]
     except msgspec.MsgspecError as error:
         raise WireError(f"okx mark prices: {error}") from error
 
@@ -163,7 +164,7 @@ def decode_marks(request: Request, body: bytes) -> Sequence[AnyEvent | Effect]:
 def decode_interest(request: Request, body: bytes) -> Sequence[AnyEvent | Effect]:
     """A whole product line's open interest."""
     try:
-        return [event for row in _interest_rows.decode(_open_answer(body)) for event in interest_events(row)]
+        return [event for row in _interest_rows.decode(open_answer(body)) for event in interest_events(row)]
     except (msgspec.MsgspecError, ValueError) as error:
         raise WireError(f"okx open interest: {error}") from error
 
@@ -171,7 +172,7 @@ def decode_interest(request: Request, body: bytes) -> Sequence[AnyEvent | Effect
 def decode_funding(request: Request, body: bytes) -> Sequence[AnyEvent | Effect]:
     """Every swap's funding."""
     try:
-        return [funding_event(row) for row in _funding_rows.decode(_open_answer(body))]
+        return [funding_event(row) for row in _funding_rows.decode(open_answer(body))]
     except (msgspec.MsgspecError, ValueError, OverflowError) as error:
         raise WireError(f"okx funding: {error}") from error
 
@@ -204,7 +205,7 @@ def decode_klines(request: Request, body: bytes) -> Sequence[AnyEvent | Effect]:
     if not native or not seconds:
         raise WireError(f"okx candles: nothing is known of {request.path} {asked}")
     try:
-        bars = _bars.decode(_open_answer(body))
+        bars = _bars.decode(open_answer(body))
     except msgspec.MsgspecError as error:
         raise WireError(f"okx candles: {error}") from error
     # Behind the volume come volCcy (coins on contracts) and volCcyQuote.
@@ -227,7 +228,7 @@ def decode_trades(request: Request, body: bytes) -> Sequence[AnyEvent | Effect]:
     """The newest trades, oldest first. The stream adds up what one order took at one price and calls it by its
     last id; so are these."""
     try:
-        rows = _trades.decode(_open_answer(body))
+        rows = _trades.decode(open_answer(body))
     except msgspec.MsgspecError as error:
         raise WireError(f"okx trades: {error}") from error
     trades: list[Trade] = []
@@ -253,7 +254,7 @@ def book_request(instrument: Instrument) -> Request:
 def decode_book(request: Request, body: bytes) -> Sequence[AnyEvent | Effect]:
     """The best levels, with the id the stream's updates carry. The request names the instrument."""
     try:
-        (book,) = _books.decode(_open_answer(body))
+        (book,) = _books.decode(open_answer(body))
     except msgspec.MsgspecError as error:
         raise WireError(f"okx book: {error}") from error
     bids, asks = ([(price, size) for price, size, *_ in side] for side in (book.bids, book.asks))
@@ -278,7 +279,7 @@ def decode_interest_past(request: Request, body: bytes) -> Sequence[AnyEvent | E
     """Open interest of the past in contracts, of the contract the request named."""
     asked = dict(request.params)
     try:
-        marks = [(row[0] * MS, row[1]) for row in _pasts.decode(_open_answer(body))]
+        marks = [(row[0] * MS, row[1]) for row in _pasts.decode(open_answer(body))]
         until = int(asked.get("end", 0)) * MS
     except (msgspec.MsgspecError, ValueError) as error:
         raise WireError(f"okx open interest: {error}") from error
@@ -295,7 +296,7 @@ def decode_ratio(request: Request, body: bytes) -> Sequence[AnyEvent | Effect]:
     """Accounts that are long over those that are short, of the contract the request named."""
     native = dict(request.params).get("instId", "")
     try:
-        rows = _ratios.decode(_open_answer(body))[:1]
+        rows = _ratios.decode(open_answer(body))[:1]
     except msgspec.MsgspecError as error:
         raise WireError(f"okx long/short ratio: {error}") from error
     return [LongShort(native, ts * MS, ratio / (1.0 + ratio)) for ts, ratio in rows if native and ratio >= 0.0]
