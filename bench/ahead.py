@@ -52,6 +52,7 @@ class Ahead:
         self.order, self.simulation, self.path = order, simulation, path
         self.servers = tuple(simulation.venues.values())
         self.sent = self.unheard = 0
+        self.forked = False
         self.began = self.changed = time.monotonic()
 
     async def run(self) -> None:
@@ -59,7 +60,7 @@ class Ahead:
         await self._live(self._calm)
         keys = [{key: n for n, key in enumerate(server.listeners)} for server in self.servers]
         switch_ns = self.simulation.world.now_ns + int(self.order.lead_s * 1e9)
-        writer = os.fork()
+        writer, self.forked = os.fork(), True
         if not writer:
             self._write(switch_ns, keys)
         try:
@@ -71,7 +72,7 @@ class Ahead:
         if not done or status:
             os.kill(writer, signal.SIGKILL)
             raise RuntimeError(f"the stretch was not written within {self.order.lead_s:.0f} s")
-        child.say({"playing": sum(map(len, keys))})
+        child.say({"playing": sum(map(len, keys)), "messages": int(self.path.with_suffix(".count").read_text())})
         await self._play([list(known) for known in keys])
         child.say({"played": self.sent, "unheard": self.unheard})
 
@@ -97,7 +98,8 @@ class Ahead:
         happened = self.simulation.world.step(STEP_NS)
         for server in self.servers:
             server.publish(happened)
-        if not all(server.paced for server in self.servers):
+        # From the fork on the two worlds have to be one; who listens no longer matters to it.
+        if not self.forked and not all(server.paced for server in self.servers):
             self._pace(self.order.calm_rate)
             for server in self.servers:
                 server.paced = True
@@ -112,13 +114,14 @@ class Ahead:
         status = 1
         try:
             with self.path.open("wb", buffering=1 << 20) as out:
-                self._render(switch_ns, keys, out)
+                count = self._render(switch_ns, keys, out)
+            self.path.with_suffix(".count").write_text(str(count))
             status = 0
         finally:
             os._exit(status)
 
-    def _render(self, switch_ns: int, keys: list[dict[Key, int]], out: BinaryIO) -> None:
-        world = self.simulation.world
+    def _render(self, switch_ns: int, keys: list[dict[Key, int]], out: BinaryIO) -> int:
+        world, count = self.simulation.world, 0
         while world.now_ns < switch_ns:
             happened = world.step(STEP_NS)
             for server in self.servers:
@@ -128,10 +131,14 @@ class Ahead:
         end = switch_ns + int(self.order.seconds * 1e9)
         while world.now_ns < end:
             happened = world.step(STEP_NS)
-            for n, server in enumerate(self.servers):
-                for key, message in server.stream.publish(happened):
-                    out.write(HEAD.pack(world.now_ns, n, keys[n][key], len(message)))
-                    out.write(message)
+            said = [(n, keys[n][key], message) for n, server in enumerate(self.servers)
+                    for key, message in server.stream.publish(happened)]  # fmt: skip
+            for i, (n, key, message) in enumerate(said):
+                # Four exchanges do not speak in one breath: what a step brings is spread over it.
+                out.write(HEAD.pack(world.now_ns + i * STEP_NS // len(said), n, key, len(message)))
+                out.write(message)
+            count += len(said)
+        return count
 
     async def _play(self, keys: list[list[Key]]) -> None:
         world, begin = self.simulation.world, time.monotonic_ns()
@@ -139,7 +146,7 @@ class Ahead:
         with self.path.open("rb", buffering=1 << 20) as source:
             for due, n, key, message in read(source):
                 while (wait := due - first - (time.monotonic_ns() - begin)) > 0:
-                    await asyncio.sleep(wait / 1e9)
+                    await asyncio.sleep(max(wait / 1e9, 0.001))
                 # Limits of REST go by the world's clock.
                 world.now_ns = due
                 name = keys[n][key]
