@@ -24,8 +24,8 @@ from crosstape.model.event import (
     Trade,
 )
 from crosstape.model.instrument import Instrument, InstrumentKind
-from crosstape.wire.request import Request
-from crosstape.wire.venue import Ack, Budget, Capability, Refusal, Stream, Venue
+from crosstape.wire.venue import Budget, Capability, Stream, Venue
+from crosstape.wire.within import no_ack, no_past, no_refusal, no_topics, nothing
 
 MARKET = "ccxt"
 MS = 1_000_000
@@ -162,41 +162,19 @@ _READ: dict[str, Callable[[str, msgspec.Raw], Sequence[AnyEvent]]] = {
 }  # fmt: skip
 
 
-def _nothing(topics: Sequence[str], request_id: str) -> bytes:
-    return b""
-
-
-def _no_ack(payload: bytes) -> Ack | None:
-    return None
-
-
-def _no_topics(instrument: Instrument, tier: str) -> tuple[str, ...]:
-    return ()
-
-
-def _no_refusal(status: int, headers: str, body: bytes) -> Refusal | None:
-    return None
-
-
-def _no_past(instrument: Instrument, since: int, until: int) -> tuple[Request, ...]:
-    return ()
-
-
 CCXT = Venue(
     id=MARKET,
     docs="https://docs.ccxt.com",
     rest="",
     budget=Budget(1.0, 1.0),
-    streams=(
-        Stream(MARKET, "", _nothing, _nothing, lambda: decode, _no_ack, _no_topics, _no_topics, sampled=True),
-    ),
+    streams=(Stream(MARKET, "", nothing, nothing, lambda: decode, no_ack, no_topics, no_topics, sampled=True),),
     polls=(),
     capabilities=(
         Capability("trades", "polled, or ccxt.pro's socket", "each once, by its number"),
         Capability("book, quote, ticker", "polled, or ccxt.pro's socket", "pictures without a sequence"),
         Capability("candles", "polled", "closed minutes, flagged REPAIRED"),
     ),
-    refusal=_no_refusal,
-    backfill=_no_past,
+    refusal=no_refusal,
+    backfill=no_past,
     builtin=tuple,
 )

@@ -8,10 +8,9 @@ import msgspec
 
 from crosstape.model.errors import WireError
 from crosstape.model.event import AnyEvent, Side, Trade
-from crosstape.model.instrument import Instrument
 from crosstape.model.push import MARKET, Tick
-from crosstape.wire.request import Request
-from crosstape.wire.venue import Ack, Budget, Capability, Refusal, Stream, Venue
+from crosstape.wire.venue import Budget, Capability, Stream, Venue
+from crosstape.wire.within import no_ack, no_past, no_refusal, no_topics, nothing
 
 MOST_SYMBOLS = 10_000
 _ticks = msgspec.json.Decoder(Tick)
@@ -58,35 +57,15 @@ def encode(tick: Tick) -> bytes:
     return _encode.encode(tick)
 
 
-def _nothing(topics: Sequence[str], request_id: str) -> bytes:
-    return b""
-
-
-def _no_ack(payload: bytes) -> Ack | None:
-    return None
-
-
-def _no_topics(instrument: Instrument, tier: str) -> tuple[str, ...]:
-    return ()
-
-
-def _no_refusal(status: int, headers: str, body: bytes) -> Refusal | None:
-    return None
-
-
-def _no_past(instrument: Instrument, since: int, until: int) -> tuple[Request, ...]:
-    return ()
-
-
 PUSH = Venue(
     id=MARKET,
     docs="docs/records.md",
     rest="",
     budget=Budget(1.0, 1.0),
-    streams=(Stream(MARKET, "", _nothing, _nothing, Decoder, _no_ack, _no_topics, _no_topics),),
+    streams=(Stream(MARKET, "", nothing, nothing, Decoder, no_ack, no_topics, no_topics),),
     polls=(),
     capabilities=(Capability("trades", "pushed", "by REST, by WebSocket, by the collector page"),),
-    refusal=_no_refusal,
-    backfill=_no_past,
+    refusal=no_refusal,
+    backfill=no_past,
     builtin=tuple,
 )
