@@ -178,7 +178,7 @@ class Machine:
             return
         self._apply(route, events, frame.ts_recv)
         if route.poll.name == "trades":
-            mending.answered(self.state, route.source.market, events, frame.ts_recv)
+            mending.answered(self.state, route.source.market, frame.request, events, frame.ts_recv)
         if any(type(event) is CatalogueEnd for event in events):
             self.planner.catalogued.setdefault(route.source.market, frame.ts_recv)
 
@@ -187,6 +187,8 @@ class Machine:
         source.failed += 1
         source.last_error = frame.payload[:200].decode("utf-8", "replace")
         market = source.market
+        if route.poll is not None and route.poll.name == "trades":
+            mending.failed(self.state, market, frame.request, frame.ts_recv)
         if source.name.endswith("/instruments") and market not in self.planner.catalogued:
             apply(self.state, source, self.planner.builtin(market, frame.ts_recv), frame.ts_recv)
             # A built-in list is no catalogue: it must not delist what a later one names.

@@ -20,7 +20,11 @@ QUIET_NS = 15 * SECOND_NS
 # A venue's candle is final a little after its minute.
 FINAL_NS = 5 * SECOND_NS
 LOST_NS = 120 * SECOND_NS
-GIVEN_UP_NS = 300 * SECOND_NS
+# What REST says early is known that long when the stream brings it late; the pages of a long answer come as late.
+KNOWN_NS = 900 * SECOND_NS
+# A crowded budget may take many minutes to get to a row (Binance: 60 rows a minute).
+GIVEN_UP_NS = 3600 * SECOND_NS
+TRIES = 5
 
 
 def begin(state: State, source: Source, stream: Stream | None, closed: int, ts: int) -> None:
@@ -41,7 +45,8 @@ def doubt(state: State, rows: Iterable[int], closed: int, ts: int) -> None:
         if before is not None and not before.answered:
             hole.since, hole.closed = before.since, before.closed
             hole.known |= before.known
-            hole.pending_ts = before.pending_ts
+            hole.pending_ts, hole.failed_ts = before.pending_ts, before.failed_ts
+            hole.request = before.request
         state.holes[row] = hole
 
 
@@ -52,17 +57,27 @@ def go_on(state: State, streams: Mapping[str, Stream], venues: Mapping[str, Venu
     for row, hole in sorted(state.holes.items(), key=lambda item: (state.table.tiers[item[0]], item[0])):
         instrument = state.table.instruments[row]
         ask = past.get(instrument.market) if instrument is not None else None
-        over = hole.candles and hole.asked_ts and ts - hole.asked_ts > GIVEN_UP_NS
-        if instrument is None or ask is None or over or state.table.gone_ts[row]:
+        if instrument is None or ask is None or _over(hole, ts) or state.table.gone_ts[row]:
             del state.holes[row]
-        elif not hole.asked_ts and _may_ask(hole, ts):
+            continue
+        if hole.failed_ts and ts - hole.failed_ts > LOST_NS and hole.tries < TRIES:
+            hole.asked_ts = hole.pending_ts = hole.failed_ts = 0
+        if not hole.asked_ts and _may_ask(hole, ts):
             hole.asked_ts = hole.pending_ts = ts
             request = ask(instrument, hole.since, hole.until or ts)
+            hole.request, hole.tries = request.key(), hole.tries + 1
             state.effects.append(Fetch(f"{instrument.market}/trades", request))
         elif hole.asked_ts and not hole.candles and ts > _end_of_minute(hole.opened) + FINAL_NS:
             hole.candles = True
             since = hole.closed - hole.closed % MINUTE_NS
             state.effects += past_of(venues[instrument.venue], instrument, since, _end_of_minute(hole.opened))
+
+
+def _over(hole: Hole, ts: int) -> bool:
+    """Nothing more is to be learnt of it, or nobody answers."""
+    if not hole.candles or not hole.asked_ts:
+        return False
+    return ts - hole.told_ts > KNOWN_NS if hole.told_ts else ts - hole.asked_ts > GIVEN_UP_NS
 
 
 def _may_ask(hole: Hole, ts: int) -> bool:
@@ -75,10 +90,23 @@ def _end_of_minute(ts: int) -> int:
     return ts - ts % MINUTE_NS + MINUTE_NS
 
 
-def answered(state: State, market: str, events: Decoded, ts: int) -> None:
-    """Trades came over REST: say how many had been missed, and whether they reach back to before the hole."""
+def failed(state: State, market: str, request: str, ts: int) -> None:
+    """A request for trades was refused or got no answer; unless a retry is answered it is made again."""
+    for row in _asked(state, market, request):
+        state.holes[row].failed_ts = ts
+
+
+def _asked(state: State, market: str, request: str) -> list[int]:
+    """The rows for which this was asked."""
+    rows = [row for row, hole in state.holes.items() if hole.request == request]
+    return [row for row in rows if (known := state.table.instruments[row]) is None or known.market == market]
+
+
+def answered(state: State, market: str, request: str, events: Decoded, ts: int) -> None:
+    """Trades came over REST, or none: say how many had been missed, and whether they reach back to before the
+    hole."""
     rows = state.table.by_market.get(market, {})
-    oldest: dict[int, int] = {}
+    oldest = dict.fromkeys(_asked(state, market, request), ts)
     for event in events:
         if type(event) is Trade:
             row = rows.get(event.symbol, -1)
@@ -90,7 +118,8 @@ def answered(state: State, market: str, events: Decoded, ts: int) -> None:
             continue
         # An answer to what was asked before the last cut does not reach to its end.
         hole.answered = hole.answered or bool(hole.asked_ts)
-        hole.pending_ts = 0
+        hole.pending_ts = hole.failed_ts = 0
+        hole.told_ts = ts
         if not hole.found:
             continue
         source = state.sources.get(state.table.shards[row])

@@ -88,6 +88,10 @@ def mend(state: State, row: int, event: Trade, ts: int) -> None:
     if hole is None or event.id in hole.known or not hole.since <= event.ts_event <= (hole.until or ts):
         return
     hole.known.add(event.id)
+    seen = state.seen[row]
+    if event.ts_event > seen.last:
+        # REST is ahead of the stream: the next hole, and the stream after this one, must know it.
+        seen.young.add(event.id)
     fold = state.table.folds[row]
     price, size = event.price, event.size
     if fold is not None:

@@ -11,8 +11,11 @@ class Hole:
     closed, opened   our time at which the stream went and came back
     known     ids of the trades before it, of those streamed since, and of those that were made up for
     asked_ts  when its trades were asked for, 0 = not yet; found: how many came
+    request, tries   what was asked, and how often
     pending_ts  when a request of the row was made that nobody has answered yet, 0 = none
-    answered  whether its trades have come; candles: whether its minutes were asked for as well
+    failed_ts   when it was last refused or got no answer, 0 = it was answered or waits still
+    answered  whether its trades have come, told_ts: when the last of them did; candles: whether its minutes were
+              asked for as well
     """
 
     since: int
@@ -21,7 +24,11 @@ class Hole:
     until: int = 0
     known: set[str] = field(default_factory=set)
     asked_ts: int = 0
+    request: str = ""
+    tries: int = 0
     pending_ts: int = 0
+    failed_ts: int = 0
     found: int = 0
     answered: bool = False
+    told_ts: int = 0
     candles: bool = False
