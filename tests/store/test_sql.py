@@ -18,6 +18,7 @@ from crosstape.store.history.files import DAY_NS, History
 from crosstape.store.ledger import Ledger
 from crosstape.store.sql.engine import Sql
 from crosstape.store.sql.ledger import ledger_tables
+from crosstape.store.sql.parts import Tables, whole
 from crosstape.store.sql.settings import SqlSettings
 from support.demo import until
 
@@ -40,9 +41,9 @@ class Live:
     def __init__(self) -> None:
         self.version = 1
 
-    def __call__(self, said: frozenset[str]) -> dict[str, tuple[int, pa.Table]]:
+    def __call__(self, said: frozenset[str]) -> Tables:
         table = pa.table({"id": ["m:A", "m:B"], "last": [float(self.version), None], "select": [1, 2]})
-        return {"live": (self.version, table)} if "live" in said else {}
+        return {"live": whole(self.version, table)} if "live" in said else {}
 
 
 @pytest.fixture(scope="module")
@@ -268,8 +269,8 @@ def test_the_ledger_as_arrow(tmp_path: Path) -> None:
         assert found["executions"].num_rows == 0
         assert found["executions"].schema.field("price").type == pa.decimal128(38, 18)
 
-        def source(said: frozenset[str]) -> dict[str, tuple[int, pa.Table]]:
-            return {name: (1, table) for name, table in ledger_tables(ledger, said).items()}
+        def source(said: frozenset[str]) -> Tables:
+            return {name: whole(1, table) for name, table in ledger_tables(ledger, said).items()}
 
         sql = Sql(History(tmp_path / "history"), source, SqlSettings())
         try:

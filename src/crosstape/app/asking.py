@@ -12,6 +12,7 @@ from crosstape.model.instrument import Instrument
 from crosstape.store.history.files import History
 from crosstape.store.ledger import Ledger
 from crosstape.store.sql.engine import Sql
+from crosstape.store.sql.parts import Block, Part, whole
 from crosstape.store.sql.settings import SqlSettings
 
 if TYPE_CHECKING:
@@ -34,49 +35,72 @@ class Tables:
         self._newest, self._ledger = newest, ledger
         self._rows: Rows | None = None
         self._names: dict[str, Any] = {}
+        self._ids: Any = None
         self._listed = np.zeros(0, np.intp)
-        self._asked = 0
+        self._lists = self._asked = 0
 
-    def __call__(self, said: frozenset[str]) -> dict[str, tuple[int, pa.Table]]:
-        """Those of the words said that are tables, each with a version."""
-        found: dict[str, tuple[int, pa.Table]] = {}
+    def __call__(self, said: frozenset[str]) -> dict[str, tuple[Part | Block, ...]]:
+        """Those of the words said that are tables."""
+        found: dict[str, tuple[Part | Block, ...]] = {}
         view = self._newest()
         if view is not None and said & LIVE:
-            makers = {"live": self.live, "assets": assets, "boards": boards}
-            found = {name: (view.number, make(view)) for name, make in makers.items() if name in said}
+            if "live" in said:
+                found["live"] = self.live(view)
+            found |= {
+                name: whole(view.number, make(view))
+                for name, make in (("assets", assets), ("boards", self.boards))
+                if name in said
+            }
         if self._ledger is not None:
             from crosstape.store.sql.ledger import SHOWN, ledger_tables
 
             if said & frozenset(SHOWN):
                 self._asked -= 1
                 tables = ledger_tables(self._ledger, said)
-                found |= {name: (self._asked, table) for name, table in tables.items()}
+                found |= {name: whole(self._asked, table) for name, table in tables.items()}
         return found
 
-    def live(self, view: View) -> pa.Table:
-        """The rows that are listed; the columns' memory is the view's own where all rows are."""
+    def live(self, view: View) -> tuple[Part | Block, ...]:
+        """The rows that are listed: their names, their state, and the view's columns as they are."""
         import pyarrow as pa
 
         if view.rows is not self._rows:
             self._relist(view.rows)
-        listed, n = self._listed, self._listed.size
-        everything = n == view.rows.alive.size
+        listed = self._listed
+        now = {"quality": view.quality[listed], "ts": np.full(listed.size, view.ts, np.int64)}
+        columns = {
+            name: values for name, values in view.columns.items() if name not in self._names and name not in now
+        }
+        return (
+            Part(self._lists, pa.table(self._names)),
+            Part(view.number, pa.table(now)),
+            Block(view.number, columns, listed),
+        )
 
-        def column(values: np.ndarray[Any, Any]) -> Any:
-            return pa.array(values if everything else values[listed], from_pandas=True)
+    def boards(self, view: View) -> pa.Table:
+        """Who stands on which board."""
+        import pyarrow as pa
 
-        columns = dict(self._names)
-        columns["quality"] = column(view.quality)
-        columns["ts"] = pa.array(np.full(n, view.ts, np.int64))
-        for name, values in view.columns.items():
-            if name not in columns:
-                columns[name] = column(values)
-        return pa.table(columns)
+        if view.rows is not self._rows:
+            self._relist(view.rows)
+        names, rankings = list(view.boards), list(view.boards.values())
+        sizes = [ranking.rows.size for ranking in rankings]
+        ids = self._ids.take(pa.array(_joined([ranking.rows for ranking in rankings], np.intp)))
+        values = pa.array(_joined([ranking.values for ranking in rankings], np.float64), from_pandas=True)
+        table = pa.table(
+            {
+                "board": pa.array(names, pa.string()).take(pa.array(np.repeat(np.arange(len(names)), sizes))),
+                "rank": _joined([np.arange(1, size + 1) for size in sizes], np.int64), "id": ids, "value": values,
+            }
+        )  # fmt: skip
+        return table.filter(ids.is_valid()) if ids.null_count else table
 
     def _relist(self, rows: Rows) -> None:
         import pyarrow as pa
 
         self._rows = rows
+        self._lists += 1
+        self._ids = pa.array([one and one.id for one in rows.instruments], pa.string())
         self._listed = np.flatnonzero(rows.alive)
         known: list[tuple[int, Instrument]] = [
             (row, one) for row in self._listed.tolist() if (one := rows.instruments[row]) is not None
@@ -107,22 +131,5 @@ def assets(view: View) -> pa.Table:
     return pa.table(columns)
 
 
-def boards(view: View) -> pa.Table:
-    """Who stands on which board."""
-    import pyarrow as pa
-
-    names, ranks, ids, values = list[str](), list[int](), list[str](), list[float]()
-    for name, ranking in view.boards.items():
-        for rank, row in enumerate(ranking.rows.tolist(), 1):
-            instrument = view.rows.instruments[row]
-            if instrument is not None:
-                names.append(name)
-                ranks.append(rank)
-                ids.append(instrument.id)
-                values.append(float(ranking.values[rank - 1]))
-    return pa.table(
-        {
-            "board": pa.array(names, pa.string()), "rank": pa.array(ranks, pa.int64()),
-            "id": pa.array(ids, pa.string()), "value": pa.array(values, pa.float64(), from_pandas=True),
-        }
-    )  # fmt: skip
+def _joined(parts: list[Any], kind: type[np.generic]) -> Any:
+    return np.concatenate([np.zeros(0, kind), *parts])

@@ -4,51 +4,84 @@ from __future__ import annotations
 
 import mmap
 import os
-from typing import TYPE_CHECKING
+from collections.abc import Sequence
+from typing import TYPE_CHECKING, Any
+
+import numpy as np
+from numpy.typing import NDArray
+
+from crosstape.store.sql.parts import Block
+from crosstape.store.sql.wire import Place
 
 if TYPE_CHECKING:
     import pyarrow as pa
 
 FIRST = 16 << 20
 PAGE = 4096
+F64 = NDArray[np.float64]
 
 
 class Arena:
-    """Each table has a place by its name. It is written while no query runs; a place that is too small is left."""
+    """Each part has a place by its key. It is written while no query runs; a place that is too small is left."""
 
     def __init__(self) -> None:
         self.handle = os.memfd_create("crosstape-sql", os.MFD_CLOEXEC)
         self._size = 0
         self._next = 0
         self._places: dict[str, tuple[int, int]] = {}
+        self._held: dict[str, tuple[int, object, Sequence[F64 | None]]] = {}
         self._map: mmap.mmap | None = None
 
-    def put(self, name: str, table: pa.Table) -> tuple[int, int]:
+    def put(self, key: str, table: pa.Table) -> tuple[int, int]:
         """Where the table's Arrow stream is now: offset and size."""
         import pyarrow as pa
 
         measured = pa.MockOutputStream()
         _write(measured, table)
         size = measured.size()
-        offset, room = self._places.get(name, (0, 0))
-        if size > room:
-            offset, room = self._next, (size + size // 4 + PAGE) // PAGE * PAGE
-            self._next += room
-            self._places[name] = (offset, room)
-        sink = pa.FixedSizeBufferWriter(pa.py_buffer(memoryview(self._mapped())[offset : offset + room]))
+        offset = self._place(key, size)
+        sink = pa.FixedSizeBufferWriter(pa.py_buffer(memoryview(self._mapped())[offset : offset + size]))
         _write(sink, table)
         sink.close()
+        return offset, size
+
+    def fill(self, key: str, block: Block) -> tuple[int, int]:
+        """Where the block is now: its rows, then its columns one after the other; what is there already stays."""
+        columns = list(block.columns.values())
+        n, all_rows = block.rows.size, columns[0].size if columns else 0
+        size = 8 * (n + all_rows * len(columns))
+        offset = self._place(key, size)
+        room = memoryview(self._mapped())[offset : offset + size]
+        there, rows, held = self._held.get(key, (-1, None, []))
+        shape = (len(columns), all_rows)
+        if there != offset or rows is not block.rows or len(held) != len(columns):
+            np.copyto(np.frombuffer(room, np.int64, n), block.rows)
+            held = [None] * len(columns)
+        values = np.frombuffer(room, np.float64, offset=8 * n).reshape(shape)
+        for i, (column, old) in enumerate(zip(columns, held, strict=True)):
+            if column is not old:
+                values[i] = column
+        self._held[key] = (offset, block.rows, columns)
         return offset, size
 
     def clear(self) -> None:
         """Nobody reads any more: begin anew."""
         self._places.clear()
+        self._held.clear()
         self._next = 0
 
     def close(self) -> None:
         """Let go of the memory."""
         self._map = None
         os.close(self.handle)
+
+    def _place(self, key: str, size: int) -> int:
+        offset, room = self._places.get(key, (0, 0))
+        if size > room:
+            offset, room = self._next, (size + size // 4 + PAGE) // PAGE * PAGE
+            self._next += room
+            self._places[key] = (offset, room)
+        return offset
 
     def _mapped(self) -> mmap.mmap:
         if self._next > self._size or self._map is None:
@@ -66,12 +99,22 @@ class Shelf:
         self._handle, self._map = handle, b""
 
     def get(self, offset: int, size: int) -> pa.Table:
-        """The table at a place; valid until its name is put again."""
+        """The table at a place; valid until its key is put again."""
         import pyarrow as pa
 
+        return pa.ipc.open_stream(pa.py_buffer(self._bytes(offset, size))).read_all()
+
+    def block(self, place: Place) -> tuple[NDArray[np.int64], dict[str, F64]]:
+        """Which rows and the columns of a block; valid until its key is filled again."""
+        room = self._bytes(place.offset, place.size)
+        values: Any = np.frombuffer(room, np.float64, offset=8 * place.rows)
+        values = values.reshape(len(place.names), -1)
+        return np.frombuffer(room, np.int64, place.rows), dict(zip(place.names, values, strict=True))
+
+    def _bytes(self, offset: int, size: int) -> memoryview:
         if offset + size > len(self._map):
             self._map = mmap.mmap(self._handle, 0, prot=mmap.PROT_READ)  # type: ignore[assignment]
-        return pa.ipc.open_stream(pa.py_buffer(memoryview(self._map)[offset : offset + size])).read_all()
+        return memoryview(self._map)[offset : offset + size]
 
 
 def _write(sink: object, table: pa.Table) -> None:

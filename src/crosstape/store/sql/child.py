@@ -6,19 +6,17 @@ import contextlib
 import os
 import subprocess
 import sys
-import threading
 from collections.abc import Mapping
 from pathlib import Path
-from typing import IO, TYPE_CHECKING
+from typing import IO
 
 import msgspec
 
 from crosstape.store.sql.arena import Arena
+from crosstape.store.sql.parts import Block, Part, Tables
 from crosstape.store.sql.settings import SqlSettings
-from crosstape.store.sql.wire import Done, Given, Job, Start, packed, unpacked
-
-if TYPE_CHECKING:
-    import pyarrow as pa
+from crosstape.store.sql.watch import Watch
+from crosstape.store.sql.wire import Done, Given, Job, Place, Start, packed, unpacked
 
 # A function that does not look at its interruption is given so long, then its process ends.
 GRACE_S = 1.0
@@ -38,23 +36,18 @@ class Child:
         self._start = Start(str(folder), self._arena.handle, settings.memory_mb, settings.result_mb)
         self._process: subprocess.Popen[bytes] | None = None
         self._there: dict[str, int] = {}
+        self._watch = Watch(self._kill)
+        self._late = False
         self.starts = 0
 
     def run(
-        self, sql: str, limit: int, seconds: float, views: Mapping[str, str],
-        tables: Mapping[str, tuple[int, pa.Table]],
-    ) -> tuple[Done, bytes]:  # fmt: skip
-        """The query's answer and its Arrow stream; `tables` by name, with a version that says when one changed."""
+        self, sql: str, limit: int, seconds: float, views: Mapping[str, str], tables: Tables
+    ) -> tuple[Done, bytes]:
+        """The query's answer and its Arrow stream."""
         process, fresh = self._running()
         job = Job(sql, limit, seconds, dict(views), self._given(tables))
-        late = threading.Event()
-
-        def kill() -> None:
-            late.set()
-            process.kill()
-
-        timer = threading.Timer(seconds + GRACE_S + (STARTS_S if fresh else 0.0), kill)
-        timer.start()
+        self._late = False
+        self._watch.begin(seconds + GRACE_S + (STARTS_S if fresh else 0.0))
         try:
             done, body = _asked(process, job)
             if done.kind == "memory":
@@ -63,15 +56,16 @@ class Child:
             return done, body
         except (OSError, EOFError, msgspec.MsgspecError):
             self.end()
-            if late.is_set():
+            if self._late:
                 return Done(kind="time", error=f"the query took longer than {seconds:g} s"), b""
             return Done(kind="memory", error=DIED), b""
         finally:
-            timer.cancel()
+            self._watch.end()
 
     def close(self) -> None:
         """The process and the memory are gone when this returns."""
         self.end()
+        self._watch.close()
         self._arena.close()
 
     def end(self) -> None:
@@ -89,6 +83,11 @@ class Child:
                 with contextlib.suppress(OSError):
                     pipe.close()
 
+    def _kill(self) -> None:
+        self._late = True
+        if (process := self._process) is not None:
+            process.kill()
+
     def _running(self) -> tuple[subprocess.Popen[bytes], bool]:
         if self._process is not None and self._process.poll() is None:
             return self._process, False
@@ -104,13 +103,23 @@ class Child:
         self._process.stdin.write(packed(self._start))
         return self._process, True
 
-    def _given(self, tables: Mapping[str, tuple[int, pa.Table]]) -> tuple[Given, ...]:
-        given = []
-        for name, (version, table) in tables.items():
-            place = (0, 0) if self._there.get(name) == version else self._arena.put(name, table)
-            given.append(Given(name, *place))
-            self._there[name] = version
-        return tuple(given)
+    def _given(self, tables: Tables) -> tuple[Given, ...]:
+        return tuple(
+            Given(name, tuple(self._place(f"{name}/{i}", part) for i, part in enumerate(parts) if _says(part)))
+            for name, parts in tables.items()
+        )
+
+    def _place(self, key: str, part: Part | Block) -> Place:
+        if self._there.get(key) == part.version:
+            return Place(key, same=True)
+        self._there[key] = part.version
+        if isinstance(part, Block):
+            return Place(key, *self._arena.fill(key, part), tuple(part.columns), part.rows.size)
+        return Place(key, *self._arena.put(key, part.table))
+
+
+def _says(part: Part | Block) -> bool:
+    return not isinstance(part, Block) or bool(part.columns)
 
 
 def _asked(process: subprocess.Popen[bytes], job: Job) -> tuple[Done, bytes]:

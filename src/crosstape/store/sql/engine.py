@@ -5,7 +5,7 @@ from __future__ import annotations
 import re
 import threading
 import time
-from collections.abc import Callable, Mapping
+from collections.abc import Callable
 from concurrent.futures import Future, ThreadPoolExecutor
 from typing import TYPE_CHECKING
 
@@ -15,13 +15,13 @@ from crosstape.model.errors import QueryError
 from crosstape.store.history.files import History
 from crosstape.store.history.schemas import KINDS, TIMEFRAMES_S, schema
 from crosstape.store.sql.child import Child
+from crosstape.store.sql.parts import Block, Part, Tables, whole
 from crosstape.store.sql.settings import SqlSettings
 
 if TYPE_CHECKING:
     import pyarrow as pa
 
-# What a query sees: tables by name, each with a version that changes whenever the table does.
-Tables = Mapping[str, "tuple[int, pa.Table]"]
+# What a query sees of the words that it says.
 Source = Callable[[frozenset[str]], Tables]
 TIME = "make_timestamp_ns(ts) AS time"
 NAMED = re.compile(r"\w+")
@@ -83,12 +83,12 @@ class Sql:
             raise QueryError(done.kind, done.error, self._allowed(done.kind))
         return Result(pa.ipc.open_stream(body).read_all(), done.truncated, time.perf_counter() - began)
 
-    def _over(self, name: str, views: dict[str, str], tables: dict[str, tuple[int, pa.Table]]) -> None:
+    def _over(self, name: str, views: dict[str, str], tables: dict[str, tuple[Part | Block, ...]]) -> None:
         """A view over a kind's files, or an empty table where there are none."""
         kinds = CANDLES if name == "candles" else (name,)
         here = [kind for kind in kinds if any((self._history.folder / kind).glob("market=*/day=*/*.parquet"))]
         if not here:
-            tables[name] = (0, empty(kinds[0]))
+            tables[name] = whole(0, empty(kinds[0]))
             return
         root = str(self._history.folder).replace("'", "''")
         files = ", ".join(f"'{root}/{kind}/*/*/*.parquet'" for kind in here)

@@ -20,12 +20,22 @@ class Start(msgspec.Struct, frozen=True):
     result_mb: int
 
 
+class Place(msgspec.Struct, frozen=True):
+    """A part of a table in the arena: an Arrow stream, or where there are `names` a block of so many rows."""
+
+    key: str
+    offset: int = 0
+    size: int = 0
+    names: tuple[str, ...] = ()
+    rows: int = 0
+    same: bool = False
+
+
 class Given(msgspec.Struct, frozen=True):
-    """A table a query may name: `size` bytes of an Arrow stream at `offset` of the arena; 0 = as it was."""
+    """A table a query may name."""
 
     name: str
-    offset: int
-    size: int
+    parts: tuple[Place, ...]
 
 
 class Job(msgspec.Struct, frozen=True):

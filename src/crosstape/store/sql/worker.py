@@ -6,14 +6,17 @@ import contextlib
 import os
 import resource
 import sys
-import threading
-import time
 import warnings
-from collections.abc import Callable
+from collections import OrderedDict
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
+import msgspec
+
 from crosstape.store.sql.arena import Shelf
+from crosstape.store.sql.narrow import named
+from crosstape.store.sql.offer import Offer
+from crosstape.store.sql.watch import Watch
 from crosstape.store.sql.wire import Done, Job, Start, packed, unpacked
 
 if TYPE_CHECKING:
@@ -24,6 +27,8 @@ NICER = 5
 BATCH = 2_048
 # What the process needs besides the query's own memory: tables that came along, the result, and the allocator's.
 BESIDES_MB = 512
+# Queries whose columns are remembered, and how long one may be.
+KEPT, LONGEST = 256, 8_192
 
 
 def main() -> None:
@@ -41,6 +46,7 @@ def main() -> None:
         out.write(packed(done))
         out.write(body)
         out.flush()
+        worker.undo()
 
 
 def confine(start: Start) -> None:
@@ -82,63 +88,28 @@ def locked(folder: str, memory_mb: int) -> duckdb.DuckDBPyConnection:
     return connection
 
 
-class Watch:
-    """Interrupts what takes too long. One thread for all queries: a confined process may not get another."""
-
-    def __init__(self, interrupt: Callable[[], None]) -> None:
-        self._interrupt = interrupt
-        self._until = float("inf")
-        self._changed = threading.Condition()
-        threading.Thread(target=self._run, daemon=True).start()
-
-    def begin(self, seconds: float) -> None:
-        """A query begins."""
-        with self._changed:
-            self._until = time.monotonic() + seconds
-            self._changed.notify()
-
-    def end(self) -> None:
-        """It is done."""
-        with self._changed:
-            self._until = float("inf")
-
-    def _run(self) -> None:
-        with self._changed:
-            while True:
-                left = self._until - time.monotonic()
-                if left <= 0:
-                    self._until = float("inf")
-                    self._interrupt()
-                else:
-                    self._changed.wait(None if left == float("inf") else left)
-
-
 class Worker:
-    """Keeps the connection and the newest version of each table."""
+    """Keeps the connection, what it was given, and what the last queries named."""
 
     def __init__(self, start: Start) -> None:
-
         self._connection = locked(start.folder, start.memory_mb)
         self._watch = Watch(self._connection.interrupt)
         self._most = start.result_mb << 20
-        self._shelf = Shelf(start.arena)
-        self._tables: dict[str, pa.Table] = {}
+        self._offer = Offer(Shelf(start.arena))
+        self._words: OrderedDict[tuple[str, ...], frozenset[str] | None] = OrderedDict()
+        self._registered = set[str]()
 
     def run(self, job: Job) -> tuple[Done, bytes | pa.Buffer]:
         """One query; whatever it does, the next finds everything as before."""
         import duckdb
         import pyarrow as pa
 
-        self._take(job)
-        connection = self._connection
+        self._offer.take(job.tables)
         try:
             if refusal := refused(job.sql):
                 return Done(kind="statement", error=refusal), b""
             self._watch.begin(job.seconds)
-            connection.execute("BEGIN TRANSACTION")
-            for name, select in job.views.items():
-                connection.execute(f'CREATE TEMP VIEW "{name}" AS {select}')
-            return self._result(connection.execute(job.sql), job.limit)
+            return self._narrowed(job)
         except duckdb.InterruptException:
             return Done(kind="time", error=f"the query took longer than {job.seconds:g} s"), b""
         except (duckdb.OutOfMemoryException, MemoryError, pa.ArrowMemoryError):
@@ -149,13 +120,56 @@ class Worker:
             return Done(kind="sql", error=str(error)), b""
         finally:
             self._watch.end()
-            self._undo(job)
 
-    def _take(self, job: Job) -> None:
+    def undo(self) -> None:
+        """After the answer: nothing of the query is left for the next."""
+        import duckdb
+
+        # There is nothing to undo where it failed before it began.
+        with contextlib.suppress(duckdb.Error):
+            self._connection.execute("ROLLBACK")
+        while self._registered:
+            self._connection.unregister(self._registered.pop())
+
+    def _narrowed(self, job: Job) -> tuple[Done, bytes | pa.Buffer]:
+        import duckdb
+
+        words = self._named(job)
+        if words is not None:
+            # What does not fit is said of the whole table, with all its columns to choose from.
+            with contextlib.suppress(duckdb.BinderException):
+                return self._answered(job, words)
+            self.undo()
+        return self._answered(job, None)
+
+    def _named(self, job: Job) -> frozenset[str] | None:
+        import duckdb
+
+        key = (job.sql, *job.views, *(given.name for given in job.tables))
+        if key in self._words:
+            self._words.move_to_end(key)
+            return self._words[key]
+        words = None
+        with contextlib.suppress(
+            duckdb.ParserException, duckdb.CatalogException, msgspec.DecodeError, RecursionError
+        ):
+            found = self._connection.execute("SELECT json_serialize_sql(?::VARCHAR)", [job.sql]).fetchall()
+            words = named(msgspec.json.decode(found[0][0]), key[1:])
+        if len(job.sql) <= LONGEST:
+            self._words[key] = words
+            if len(self._words) > KEPT:
+                self._words.popitem(last=False)
+        return words
+
+    def _answered(self, job: Job, words: frozenset[str] | None) -> tuple[Done, bytes | pa.Buffer]:
+        connection = self._connection
         for given in job.tables:
-            if given.size:
-                self._tables[given.name] = self._shelf.get(given.offset, given.size)
-            self._connection.register(given.name, self._tables[given.name])
+            connection.register(given.name, self._offer.table(given, words))
+            self._registered.add(given.name)
+        connection.execute("BEGIN TRANSACTION")
+        for name, select in job.views.items():
+            connection.execute(f'CREATE TEMP VIEW "{name}" AS {select}')
+        return self._result(connection.execute(job.sql), job.limit)
 
     def _result(self, answer: Any, limit: int) -> tuple[Done, bytes | pa.Buffer]:
         import pyarrow as pa
@@ -174,15 +188,6 @@ class Worker:
                     break
         body = sink.getvalue()
         return Done(body.size, truncated), body
-
-    def _undo(self, job: Job) -> None:
-        import duckdb
-
-        # There is nothing to undo where the query was refused before it began.
-        with contextlib.suppress(duckdb.Error):
-            self._connection.execute("ROLLBACK")
-        for given in job.tables:
-            self._connection.unregister(given.name)
 
 
 def refused(sql: str) -> str:
