@@ -161,28 +161,12 @@ class Backfill:
                 )
         self._step(what, len(requests), len(requests))
         if new["candles_1m"]:
-            new |= self._resampled(instrument, since, until)
+            new |= resampled(self._history, instrument, since, until)
         return new
 
     def _whole(self, instrument: Instrument, since: int, until: int) -> bool:
         kept = self._history.read("candles_1m", self._market, since, until, (instrument.id,), ("ts",))
         return bool(kept.num_rows == (until - since) // MINUTE_NS)
-
-    def _resampled(self, instrument: Instrument, since: int, until: int) -> dict[str, int]:
-        """Longer candles whose whole span is inside."""
-        import pyarrow.compute as pc
-
-        minutes = self._history.read("candles_1m", self._market, since, until, (instrument.id,))
-        new = {}
-        for name, seconds in TIMEFRAMES_S.items():
-            span = seconds * 1_000_000_000
-            first, last = -(-since // span) * span, until // span * span
-            inside = minutes.filter(pc.and_(pc.greater_equal(minutes["ts"], first), pc.less(minutes["ts"], last)))
-            if seconds > 60 and inside.num_rows:
-                new[f"candles_{name}"] = self._history.append(
-                    f"candles_{name}", self._market, longer(inside, name)
-                )
-        return new
 
     async def _trades(self, instrument: Instrument, since: int, until: int) -> dict[str, int]:
         """By the hour where the venue takes a time; elsewhere the newest, which is all there is."""
@@ -268,6 +252,23 @@ def a_request(venue: Venue, instrument: Instrument) -> int:
     return least
 
 
+def resampled(
+    history: History, instrument: Instrument, since: int, until: int, timeframe: str = "1m"
+) -> dict[str, int]:  # fmt: skip
+    """Longer candles out of those of a timeframe, whose whole span is inside; new rows by kind."""
+    import pyarrow.compute as pc
+
+    market, new = instrument.market, dict[str, int]()
+    short = history.read(f"candles_{timeframe}", market, since, until, (instrument.id,))
+    for name, seconds in TIMEFRAMES_S.items():
+        span = seconds * 1_000_000_000
+        first, last = -(-since // span) * span, until // span * span
+        inside = short.filter(pc.and_(pc.greater_equal(short["ts"], first), pc.less(short["ts"], last)))
+        if seconds > TIMEFRAMES_S[timeframe] and inside.num_rows:
+            new[f"candles_{name}"] = history.append(f"candles_{name}", market, longer(inside, name))
+    return new
+
+
 def candle_table(instrument: Instrument, bars: Sequence[Candle]) -> pa.Table:
     """Native candles as unified rows."""
     fold = fold_of(instrument) or Fold(1.0, 1.0, False)
@@ -283,13 +284,13 @@ def candle_table(instrument: Instrument, bars: Sequence[Candle]) -> pa.Table:
              "volume": volume, "turnover": turnover, "trades": bar.trades,
              "taker_buy_volume": bar.taker_buy_volume, "repaired": True, "origin": "backfill"}
         )  # fmt: skip
-    return _table(rows)
+    return table(rows)
 
 
 def trade_table(instrument: Instrument, trades: Sequence[Trade]) -> pa.Table:
     """Native trades as unified rows."""
     fold = fold_of(instrument) or Fold(1.0, 1.0, False)
-    return _table(
+    return table(
         [
             {"ts": t.ts_event, "id": instrument.id, "price": fold.price(t.price),
              "size": fold.size(t.price, t.size), "side": "buy" if t.taker is Side.BUY else "sell",
@@ -304,7 +305,7 @@ def funding_table(instrument: Instrument, rates: Sequence[Funding]) -> pa.Table:
     times = [rate.ts_event for rate in rates]
     hours = [(b - a) / HOUR_NS for a, b in pairwise(times)]
     hours.insert(0, hours[0] if hours else instrument.funding_hours)
-    return _table(
+    return table(
         [{"ts": rate.ts_event, "id": instrument.id, "rate": rate.rate, "interval_hours": float(round(gap)),
           "origin": "backfill"} for rate, gap in zip(rates, hours, strict=True)]
     )  # fmt: skip
@@ -319,10 +320,11 @@ def interest_table(instrument: Instrument, marks: Sequence[OpenInterest], prices
         size = fold.size(price * fold.multiplier, mark.size / mark.sides)
         rows.append({"ts": mark.ts_event, "id": instrument.id, "oi": size, "oi_usd": size * price,
                      "origin": "backfill"})  # fmt: skip
-    return _table([row for row in rows if row["oi"] == row["oi"]])
+    return table([row for row in rows if row["oi"] == row["oi"]])
 
 
-def _table(rows: list[dict[str, Any]]) -> pa.Table:
+def table(rows: list[dict[str, Any]]) -> pa.Table:
+    """Rows as columns."""
     import pyarrow as pa
 
     return pa.Table.from_pylist(rows)

@@ -73,7 +73,7 @@ class CcxtSource:
         async with asyncio.TaskGroup() as group:
             for symbol in self._settings.symbols:
                 market = client.markets[symbol]
-                self._say("market", symbol, {name: market.get(name) for name in MARKET_FIELDS})
+                self._say("market", symbol, market)
                 for channel in self._settings.channels:
                     group.create_task(self._keep(client, channel, symbol))
 
@@ -87,7 +87,7 @@ class CcxtSource:
                 log = structlog.get_logger("crosstape.feeds")
                 log.warning("a ccxt channel is left out", symbol=symbol, channel=channel, reason=str(error))
                 return
-            self._say(channel, symbol, _trimmed(channel, found))
+            self._say(channel, symbol, found)
             await self._intake.drained()
             await self._clock.sleep(pause_s)
 
@@ -111,16 +111,23 @@ class CcxtSource:
                 return partial(client.fetch_ohlcv, symbol, "1m", None, BARS), max(every, 5.0)
 
     def _say(self, channel: str, symbol: str, data: Any) -> None:
-        message = {"channel": channel, "symbol": f"{self.name}:{symbol}", "data": data}
-        self._put(Kind.DATA, msgspec.json.encode(message))
+        self._put(Kind.DATA, message(self.name, channel, symbol, data))
 
     def _put(self, kind: Kind, payload: bytes, status: int = 0) -> None:
         self._intake.put(self._clock.now(), self._source, self._conn, kind, payload, status=status)
 
 
+def message(exchange: str, channel: str, symbol: str, found: Any) -> bytes:
+    """What ccxt found, as the payload of a frame."""
+    said = {"channel": channel, "symbol": f"{exchange}:{symbol}", "data": _trimmed(channel, found)}
+    return msgspec.json.encode(said)
+
+
 def _trimmed(channel: str, found: Any) -> Any:
     """Without what the exchange said literally: `info` is as long again, and in nobody's unified words."""
     match channel:
+        case "market":
+            return {name: found.get(name) for name in MARKET_FIELDS}
         case "trades":
             return [{name: trade.get(name) for name in TRADE_FIELDS} for trade in found]
         case "ticker":

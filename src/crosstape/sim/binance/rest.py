@@ -235,7 +235,7 @@ def agg_trades(stream: Stream, market: str, query: Query) -> list[Row]:
     c, limit = stream.world.rows.contracts[row], number(query, "limit", 500, 1000)
     first = number(query, "startTime", 0, 1 << 53) * MS
     last = (number(query, "endTime", 1 << 53, 1 << 53) + 1) * MS
-    if last - first > HOUR_NS and query.get("startTime") and query.get("endTime"):
+    if last - MS - first > HOUR_NS and query.get("startTime") and query.get("endTime"):
         raise Wrong(-1127, "More than 1 hours between startTime and endTime.")
     known = [t for t in stream.recent[row] if t.number >= since and first <= t.ts_ns < last]
     since = since or first
