@@ -102,7 +102,8 @@ class CcxtPast:
                 # One that gives what is newest, whenever it is asked, has ended here.
                 at += over
             else:
-                # Trades of one ms may be on two pages: it is left only when it brings nothing new.
+                # Trades of one ms may be on two pages: it is left only when a page brings no later ones. (Of more
+                # than a page in one ms ccxt can tell only that page.)
                 at = newest + behind if newest > at else newest + max(behind, 1)
             yield Page(min(at, until), rows)
 
