@@ -87,7 +87,7 @@ class Ours:
         decode, sums = self.decode, self.sums
         for message in messages:
             for trade in decode(message):
-                _add(sums, trade.symbol, trade.price, trade.size, trade.taker is Side.BUY)  # type: ignore[union-attr]
+                _add(sums, trade.symbol, trade.price, trade.size, trade.taker is Side.BUY)  # type: ignore[union-attr, arg-type]
 
     def books(self, messages: Sequence[bytes]) -> None:
         """Books, the top read after each message."""

@@ -106,6 +106,16 @@ class VaultSettings(msgspec.Struct, frozen=True):
     key_file: str = ""
 
 
+class AccountSettings(msgspec.Struct, frozen=True):
+    """Own accounts, followed live.
+
+    credentials   names of keys in the vault; keys that may only read are enough. None = no account, and the vault
+                  stays shut
+    """
+
+    credentials: tuple[str, ...] = ()
+
+
 class Config(msgspec.Struct, frozen=True):
     """Everything that can be set.
 
@@ -125,6 +135,7 @@ class Config(msgspec.Struct, frozen=True):
     ledger: LedgerSettings = LedgerSettings()
     cache: CacheSettings = CacheSettings()
     vault: VaultSettings = VaultSettings()
+    account: AccountSettings = AccountSettings()
     history: HistorySettings = HistorySettings()
     sql: SqlSettings = SqlSettings()
     venues: dict[str, VenueSettings] = {}

@@ -64,6 +64,12 @@ class Own(Query, frozen=True):
     capital: Money = 0.0
 
 
+class OfAccount(Query, frozen=True):
+    """Which own account; "" = all."""
+
+    name: Text = ""
+
+
 class MarketMaking(Query, frozen=True):
     """Which own executions, and the limits they were to keep."""
 
@@ -172,6 +178,7 @@ class Trusted(Formatted, frozen=True):
 
 
 PARAMETERS: dict[str, str] = {
+    "name": "the name of an own account's key",
     "format": "json, or the same rows as csv, ndjson, parquet or arrow (an IPC stream)",
     "limit": "rows at most; 0 = the default",
     "offset": "rows to skip",

@@ -9,6 +9,7 @@ import msgspec
 
 from crosstape.api import (
     metrics,
+    routes_account,
     routes_across,
     routes_audit,
     routes_cache,
@@ -36,6 +37,7 @@ from crosstape.api.query import (
     Liquidated,
     Listed,
     MarketMaking,
+    OfAccount,
     OfAssets,
     OneAsset,
     Own,
@@ -137,6 +139,7 @@ ROUTES: tuple[Route, ...] = (
           takes=routes_push.Batch, upload=True),
     Route(f"{V1}/prefs", routes_system.prefs),
     Route(f"{V1}/prefs", routes_system.put_prefs, method="PUT", also=(413,)),
+    Route(f"{V1}/account", routes_account.account, OfAccount, role=Role.TRADER, also=(404,)),
     Route(f"{V1}/stats", routes_own.stats, Own, also=(413,)),
     Route(f"{V1}/profile", routes_own.profile, Own, also=(413,)),
     Route(f"{V1}/mm/stats", routes_own.mm_stats, MarketMaking, also=(413,)),

@@ -4,10 +4,12 @@ from __future__ import annotations
 
 import asyncio
 import time
-from collections.abc import Mapping
+from collections.abc import Iterator, Mapping, Sequence
+from functools import partial
 from typing import Any
 
 from crosstape.app.known import venues_of
+from crosstape.app.running import Live
 from crosstape.config import Config
 from crosstape.model.credential import Credential
 from crosstape.model.errors import ConfigError
@@ -15,6 +17,10 @@ from crosstape.store.passphrase import find_passphrase
 from crosstape.store.vault import Vault
 from crosstape.wire.account import Account, Balance
 from crosstape.wire.venue import Venue
+
+LAG_NS = 60_000_000_000
+FIRST_NS = 7 * 86_400_000_000_000
+MOST_NS = 60 * 86_400_000_000_000
 
 
 class Keyring:
@@ -80,3 +86,43 @@ async def balances(config: Config, credential: Credential, now: int) -> list[Bal
     if refusal := account.refusal(status, body):
         raise ConfigError(f"{venue.id} refuses the key {credential.name!r}: {refusal}")
     return account.read(body)
+
+
+def follow(live: Live) -> Live:
+    """The same, following the configured accounts and those of simulated venues. ConfigError: a key that is not
+    there, or of a venue that is not followed."""
+    known = {venue.id: venue for venue in live.venues if venue.private is not None}
+    for one in (*_chosen(live.config, sorted(known)), *_guests(known)):
+        private = known[one.venue].private
+        assert private is not None, "only such venues are known"
+        source = f"{private.stream.name}/{one.name}"
+        live.feeds.follow(known[one.venue], one, partial(_since, live, source))
+    return live
+
+
+def _chosen(config: Config, venues: Sequence[str]) -> Iterator[Credential]:
+    names = config.account.credentials
+    if not names:
+        return
+    kept = {one.name: one for one in open_vault(config).all()}
+    for name in names:
+        if name not in kept:
+            raise ConfigError(f"account.credentials: no key {name!r} in the vault; allowed: {', '.join(kept)}")
+        if kept[name].venue not in venues:
+            raise ConfigError(
+                f"account.credentials: {name!r} is of {kept[name].venue}; followed are: {', '.join(venues)}"
+            )
+        yield kept[name]
+
+
+def _guests(venues: Mapping[str, Venue]) -> Iterator[Credential]:
+    for venue in venues.values():
+        if venue.private is not None and venue.private.guest is not None:
+            yield venue.private.guest
+
+
+def _since(live: Live, source: str) -> int:
+    """What was filled before everything was last asked is known; the venue's list may lag a little."""
+    now, owned = live.clock.now(), live.machine.state.own.get(source)
+    whole = owned.whole_ts if owned is not None else 0
+    return max(whole - LAG_NS, now - MOST_NS) if whole else now - FIRST_NS

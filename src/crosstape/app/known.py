@@ -9,7 +9,7 @@ import msgspec
 from crosstape.config import Config
 from crosstape.model.errors import ConfigError
 from crosstape.venues import VENUES
-from crosstape.wire.venue import Stream, Venue
+from crosstape.wire.venue import Private, Stream, Venue
 
 
 def all_venues() -> tuple[Venue, ...]:
@@ -23,12 +23,22 @@ def addressed(venue: Venue, rest: str, stream: str) -> Venue:
     if stream:
         base = stream.rstrip("/")
         streams = tuple(msgspec.structs.replace(s, url=base + urlsplit(s.url).path) for s in streams)
+    private = venue.private and _elsewhere(venue.private, rest, stream)
     if not rest:
-        return msgspec.structs.replace(venue, streams=streams)
+        return msgspec.structs.replace(venue, streams=streams, private=private)
     base = rest.rstrip("/")
     others = tuple(msgspec.structs.replace(other, url=base) for other in venue.others)
     account = venue.account and msgspec.structs.replace(venue.account, rest=base)
-    return msgspec.structs.replace(venue, rest=base, others=others, streams=streams, account=account)
+    return msgspec.structs.replace(
+        venue, rest=base, others=others, streams=streams, account=account, private=private
+    )
+
+
+def _elsewhere(private: Private, rest: str, stream: str) -> Private:
+    """An account's addresses moved."""
+    url = stream.rstrip("/") + urlsplit(private.stream.url).path if stream else private.stream.url
+    moved = msgspec.structs.replace(private.stream, url=url)
+    return msgspec.structs.replace(private, stream=moved, rest=rest.rstrip("/") or private.rest)
 
 
 def narrowed(venue: Venue, markets: tuple[str, ...]) -> Venue:

@@ -94,7 +94,7 @@ class Live:
             self.machine.seq = seq - 1
             self.recorder = TapeWriter(folder, self._origin(settings), seq, now, _limits(self.config))
         for source in self.machine.state.sources.values():
-            if source.streams and source.is_open:
+            if source.is_open:
                 self.intake.put(now, source.name, source.conn, Kind.CLOSE, b"crosstape restarted", status=1006)
         if not restored or self.machine.settings != settings:
             self.intake.put(now, CONFIG, 0, Kind.COMMAND, encode_command(Configure(settings, not restored)))

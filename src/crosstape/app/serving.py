@@ -16,7 +16,7 @@ import msgspec
 from crosstape.api.app import create_app
 from crosstape.api.hub import Hub
 from crosstape.api.server import serving
-from crosstape.app.accounts import Keyring
+from crosstape.app.accounts import Keyring, follow
 from crosstape.app.asking import open_sql
 from crosstape.app.inflow import inflow
 from crosstape.app.journal import Journal
@@ -34,6 +34,7 @@ from crosstape.config import Config, DemoSettings
 from crosstape.engine.settings import EngineSettings, Universe
 from crosstape.engine.view import View
 from crosstape.feeds.exchanges import Exchanges
+from crosstape.model.credential import Credential
 from crosstape.model.errors import ConfigError, StoreError
 from crosstape.store.cache.cache import open_cache
 from crosstape.store.ledger import Ledger
@@ -53,7 +54,7 @@ async def serve_live(
     once: bool = False,
 ) -> None:  # fmt: skip
     """Run until SIGINT or SIGTERM. With `once`: end as soon as data flows, Unreachable if none does."""
-    live, hub, journal = Live(config, venues), Hub(), Journal()
+    live, hub, journal = follow(Live(config, venues)), Hub(), Journal()
     journal.listen()
     _say_what_is_restored(config, say)
     ledger, sessions = _ledger(config), Sessions(config)
@@ -210,9 +211,19 @@ def located(line: bytes, names: list[str]) -> Iterator[Venue]:
         if venue.id not in names:
             continue
         urls = found[venue.id] if len(names) > 1 else found
-        located = addressed(venue, urls["rest"], urls["ws"])
+        located = hosted(addressed(venue, urls["rest"], urls["ws"]))
         markets = tuple(s.market for s in venue.streams if s.market not in UNSIMULATED)
         yield narrowed(located, markets)
+
+
+def hosted(venue: Venue) -> Venue:
+    """The simulated venue with the account that the simulator has there."""
+    from crosstape.sim.account import KEY, SECRET
+
+    if venue.private is None:
+        return venue
+    guest = Credential("demo", venue.id, KEY, SECRET)
+    return msgspec.structs.replace(venue, private=msgspec.structs.replace(venue.private, guest=guest))
 
 
 def demo_settings(config: Config) -> EngineSettings:

@@ -76,6 +76,7 @@ class Methods:
     keep_credential = Method(keys.keep_credential)
     try_credential = Method(keys.try_credential)
     remove_credential = Method(keys.remove_credential)
+    account = Method(records.account)
     stats = Method(records.stats)
     profile = Method(records.profile)
     mm_stats = Method(records.mm_stats)

@@ -5,7 +5,7 @@ from __future__ import annotations
 import msgspec
 
 from crosstape.client.endpoints import V1, Request, query_of
-from crosstape.client.results import Number, Row, Rows
+from crosstape.client.results import Answer, Number, Row, Rows
 
 
 class Stats(Rows[Row], frozen=True):
@@ -15,6 +15,27 @@ class Stats(Rows[Row], frozen=True):
     executions: int = 0
     positions: tuple[Row, ...] = ()
     unpriced_fees: dict[str, int] = msgspec.field(default_factory=dict)
+
+
+class Account(msgspec.Struct, frozen=True):
+    """One own account; amounts are exact texts. `state`: synced, stale, opening or refused (see `reason`)."""
+
+    name: str
+    venue: str
+    state: str
+    reason: str = ""
+    age_ms: float = 0
+    whole_ms: float = 0
+    balances: tuple[Row, ...] = ()
+    positions: tuple[Row, ...] = ()
+    orders: tuple[Row, ...] = ()
+    fills: tuple[Row, ...] = ()
+
+
+class Accounts(Answer, frozen=True):
+    """Own accounts, by name."""
+
+    accounts: tuple[Account, ...] = ()
 
 
 class Profile(Rows[Row], frozen=True):
@@ -29,6 +50,11 @@ class Profile(Rows[Row], frozen=True):
     symbols: tuple[Row, ...] = ()
     by_hour: tuple[Row, ...] = ()
     by_weekday: tuple[Row, ...] = ()
+
+
+def account(name: str = "") -> Request[Accounts]:
+    """Own accounts: balances, positions, open orders, newest fills. Needs the role trader."""
+    return Request(Accounts, f"{V1}/account", query=query_of({"name": name}))
 
 
 def stats(

@@ -22,6 +22,7 @@ from crosstape.state.book import Book
 from crosstape.state.check import Check
 from crosstape.state.hole import Hole
 from crosstape.state.identity import Membership
+from crosstape.state.owned import Owned
 from crosstape.state.pulse import ARRAYS as PULSE
 from crosstape.state.seen import Seen
 from crosstape.state.source import Source
@@ -78,6 +79,7 @@ class Rest(msgspec.Struct):
     columns: list[str]
     rankings: list[str]
     checks: dict[int, Check] = {}
+    own: dict[str, Owned] = {}
 
 
 @runtime_checkable
@@ -149,7 +151,7 @@ def _rest(machine: Machine) -> Rest:
         state.events, viewer.known.version if viewer.known is not None else -1,
         list(viewer.crossing.by_asset) if viewer.crossing is not None else [],
         list(viewer.crossing.on_rows) if viewer.crossing is not None else [],
-        list(viewer.values), list(viewer.rankings), state.checks,
+        list(viewer.values), list(viewer.rankings), state.checks, state.own,
     )  # fmt: skip
 
 
@@ -206,7 +208,7 @@ def _load_state(state: State, rest: Rest) -> None:
     state.cells = [[float(x) for x in cell] for cell in state.cells]
     state.books = [None if parts is None else _book(parts) for parts in rest.books]
     state.identity.of = rest.identity
-    state.events, state.holes, state.checks = rest.events, rest.holes, rest.checks
+    state.events, state.holes, state.checks, state.own = rest.events, rest.holes, rest.checks, rest.own
     state.bars = [_bars(parts) for parts in rest.bars]
 
 

@@ -9,6 +9,7 @@ import numpy as np
 import xxhash
 from numpy.typing import NDArray
 
+from crosstape.engine.view import OwnAccount
 from crosstape.model.event import AnyEvent
 
 _encoder = msgspec.msgpack.Encoder()
@@ -32,6 +33,10 @@ class Digest:
     def add_events(self, events: Iterable[tuple[int, AnyEvent]]) -> None:
         """Take the view's events."""
         self._next.update(_encoder.encode(events))
+
+    def add_own(self, account: OwnAccount) -> None:
+        """Take an own account."""
+        self._next.update(_encoder.encode(account))
 
     def close(self) -> str:
         """End of one view; the value so far, hex."""

@@ -21,11 +21,13 @@ from crosstape.model.errors import ConfigError, WireError
 from crosstape.model.event import CatalogueEnd
 from crosstape.model.frame import Frame, Kind
 from crosstape.state.apply import apply
+from crosstape.state.apply_own import refuse
+from crosstape.state.owned import Owned
 from crosstape.state.source import Source
 from crosstape.state.state import State
 from crosstape.wire.effect import Effect, Reconnect
 from crosstape.wire.request import parse_key
-from crosstape.wire.venue import Decoded, Decoder, Poll, Stream, Venue
+from crosstape.wire.venue import KEY, Decoded, Decoder, Poll, Stream, Venue
 
 RECENT_TRADES = 100_000
 # Of so many unreadable messages one is held against what was learnt: a flood of them must stay cheap.
@@ -59,6 +61,7 @@ class Machine:
         self.venues = tuple(venues)
         self.streams = {stream.name: stream for venue in venues for stream in venue.streams}
         self.polls = {poll.source: poll for venue in venues for poll in venue.polls}
+        self.private = {venue.private.stream.name: venue.private for venue in venues if venue.private is not None}
         self.rounds = tuple(poll for poll in self.polls.values() if poll.each is not None)
         self.columns, self.boards = columns, boards
         self.seq = -1
@@ -116,10 +119,13 @@ class Machine:
         before, _, part = name.partition("/")
         poll = self.polls.get(name)
         stream = self.streams.get(before) if poll is None and part.isdigit() else None
+        if (private := self.private.get(before)) is not None:
+            stream, poll = private.stream, private.poll
+            self.state.own.setdefault(name, Owned())
         source = self.state.sources.get(name)
         if source is None:
             source = self.state.sources[name] = Source(name, before)
-            if stream is not None:
+            if stream is not None and private is None:
                 source.market, source.streams, source.main = stream.market, True, not stream.route
                 source.rule, source.lossy, source.sampled = stream.book_rule, stream.lossy, stream.sampled
         self.routes[name] = Route(source, stream, poll)
@@ -189,7 +195,10 @@ class Machine:
         market = source.market
         if route.poll is not None and route.poll.name == "trades":
             mending.failed(self.state, market, frame.request, frame.ts_recv)
-        if source.name.endswith("/instruments") and market not in self.planner.catalogued:
+        if source.name in self.state.own:
+            if frame.request == KEY:
+                refuse(self.state, source, source.last_error, frame.ts_recv)
+        elif source.name.endswith("/instruments") and market not in self.planner.catalogued:
             apply(self.state, source, self.planner.builtin(market, frame.ts_recv), frame.ts_recv)
             # A built-in list is no catalogue: it must not delist what a later one names.
             self.state.table.seen.pop(market, None)

@@ -9,7 +9,7 @@ import numpy as np
 from numpy.typing import NDArray
 
 from crosstape.boards.board import Ranking
-from crosstape.model.event import AnyEvent, Levels, Tally
+from crosstape.model.event import AnyEvent, Levels, OwnBalance, OwnFill, OwnOrder, OwnPosition, Tally
 from crosstape.model.instrument import Instrument
 
 F64 = NDArray[np.float64]
@@ -66,6 +66,26 @@ class SourceState(msgspec.Struct, frozen=True):
     silent: bool = False
 
 
+class OwnAccount(msgspec.Struct, frozen=True):
+    """An own account as of the tick; orders are the open ones, fills the newest, oldest first.
+
+    state     "synced", "stale" (its connection is down, or not everything was asked since it came up), "opening"
+              (it never was), "refused" (`reason` says why)
+    heard_ts  when it last said anything; whole_ts: when everything was last asked and answered
+    """
+
+    name: str
+    venue: str
+    state: str
+    reason: str
+    heard_ts: int
+    whole_ts: int
+    balances: tuple[OwnBalance, ...]
+    positions: tuple[OwnPosition, ...]
+    orders: tuple[OwnOrder, ...]
+    fills: tuple[OwnFill, ...]
+
+
 class Assets(msgspec.Struct, frozen=True):
     """One entry an asset (unified base); `columns` each (assets)."""
 
@@ -85,6 +105,7 @@ class View(msgspec.Struct, frozen=True):
     books     of the rows in the interest set, as of this tick
     usd       (rows) dollars a unit of quote
     digest    fold of all views so far, hex
+    own       own accounts, by name
     hours     the running hour of every source, as of the last second; not in the digest
     """
 
@@ -104,3 +125,4 @@ class View(msgspec.Struct, frozen=True):
     late_trades: int
     digest: str
     hours: tuple[Tally, ...] = ()
+    own: tuple[OwnAccount, ...] = ()

@@ -13,6 +13,7 @@ from crosstape.engine.accounts import tally
 from crosstape.engine.assets import group
 from crosstape.engine.crossing import Crossing
 from crosstape.engine.digest import Digest
+from crosstape.engine.owning import own_accounts
 from crosstape.engine.settings import EngineSettings
 from crosstape.engine.view import Assets, BookCopy, Rows, SourceState, View
 from crosstape.metrics.column import Cadence, Column
@@ -81,6 +82,8 @@ class Viewer:
                 self.assets = group(known, self.values, self.crossing.by_asset if self.crossing else {})
                 for values in self.assets.columns.values():
                     self.digest.add(np.where(values == values, values, np.nan))
+                for one in own_accounts(state):
+                    self.digest.add_own(one)
                 self.hours = tuple(tally(source) for source in state.sources.values() if source.hour.began)
                 yield None
             yield self._publish(state, settings.mode, frame, quality)
@@ -200,6 +203,7 @@ class Viewer:
             late_trades=state.late_trades,
             digest=digest,
             hours=self.hours,
+            own=tuple(own_accounts(state)),
         )
 
 

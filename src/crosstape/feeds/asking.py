@@ -1,4 +1,4 @@
-"""One signed question to a venue, outside the tape: an answer about an own account is no market data."""
+"""One question to a venue about an own account, signed; what is made of its answer is the caller's business."""
 
 from __future__ import annotations
 
@@ -12,7 +12,7 @@ MOST_BYTES = 4_000_000
 
 
 async def ask(
-    base: str, target: str, headers: tuple[tuple[str, str], ...], settings: FeedSettings
+    base: str, target: str, headers: tuple[tuple[str, str], ...], settings: FeedSettings, method: str = "GET"
 ) -> tuple[int, bytes]:
     """(status, body). StoreError when there is no answer; what was signed is in no message."""
     url = URL(base.rstrip("/") + target, encoded=True)
@@ -20,7 +20,7 @@ async def ask(
     try:
         async with (
             aiohttp.ClientSession(timeout=timeout) as session,
-            session.get(url, headers=dict(headers), allow_redirects=False) as response,
+            session.request(method, url, headers=dict(headers), allow_redirects=False) as response,
         ):
             return response.status, await response.content.read(MOST_BYTES)
     except (aiohttp.ClientError, OSError, TimeoutError) as error:

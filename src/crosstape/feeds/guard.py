@@ -33,10 +33,10 @@ def first_error(error: BaseException) -> BaseException:
 
 class Guard:
     """Runs work in tasks of their own: a crash is counted, logged, on the tape, and restarted with
-    backoff."""
+    backoff. Where words of an error may be secrets (not `traced`) only its kind is told."""
 
-    def __init__(self, ports: Ports, chance: random.Random, log: Log) -> None:
-        self._ports, self._chance, self._log = ports, chance, log
+    def __init__(self, ports: Ports, chance: random.Random, log: Log, traced: bool = True) -> None:
+        self._ports, self._chance, self._log, self._traced = ports, chance, log, traced
         self.crashes: Counter[str] = Counter()
 
     async def keep(self, source: str, work: Work) -> None:
@@ -66,6 +66,7 @@ class Guard:
             return True
         error = first_error(error)
         self.crashes[source] += 1
-        self._log.warning("feed crashed", source=source, error=repr(error), exc_info=error)
-        failed(self._ports, source, "crash", repr(error))
+        told, trace = (repr(error), error) if self._traced else (type(error).__name__, None)
+        self._log.warning("feed crashed", source=source, error=told, exc_info=trace)
+        failed(self._ports, source, "crash", told)
         return False

@@ -5,7 +5,7 @@ from __future__ import annotations
 import asyncio
 import random
 import ssl
-from collections.abc import Coroutine, Iterable, Sequence
+from collections.abc import Callable, Coroutine, Iterable, Sequence
 from functools import partial
 from typing import Any
 from urllib.parse import urlsplit
@@ -14,6 +14,7 @@ import aiohttp
 import msgspec
 import structlog
 
+from crosstape.feeds.account import AccountFeed
 from crosstape.feeds.failed import failed
 from crosstape.feeds.guard import Guard, Log
 from crosstape.feeds.health import HostHealth, SourceHealth, host_health
@@ -22,8 +23,9 @@ from crosstape.feeds.limiter import Limiter
 from crosstape.feeds.poller import Poller
 from crosstape.feeds.settings import FeedSettings, Ports
 from crosstape.feeds.socket import Socket
+from crosstape.model.credential import Credential
 from crosstape.model.ports import Clock, Intake
-from crosstape.wire.effect import Effect, Fetch, Send, Subscribe, Unsubscribe
+from crosstape.wire.effect import Effect, Fetch, Reconnect, Send, Subscribe, Unsubscribe
 from crosstape.wire.venue import Budget, Stream, StreamLimits, Venue
 
 UNLIMITED = Budget(weight=float("inf"), window_s=1.0)
@@ -62,12 +64,14 @@ class Feeds:
         self._seed = seed
         logger: Log = log if log is not None else structlog.get_logger("crosstape.feeds")
         self._guard = Guard(self._ports, random.Random(f"{seed}/guard"), logger)
+        self._quiet = Guard(self._ports, random.Random(f"{seed}/accounts"), logger, traced=False)
         self._streams: dict[str, tuple[Stream, Limiter]] = {}
         self._gates: dict[tuple[str, str], Limiter] = {}
         self._hosts: dict[tuple[str, str], Host] = {}
         self._rest: dict[str, Host] = {}
         self._sockets: dict[str, Socket] = {}
         self._pollers: dict[str, Poller] = {}
+        self._accounts: dict[str, AccountFeed] = {}
         self._early: list[Fetch] = []
         self._group: asyncio.TaskGroup | None = None
         self._session: aiohttp.ClientSession | None = None
@@ -83,14 +87,22 @@ class Feeds:
                 for limiter in (*self._gates.values(), *(h.limiter for h in self._hosts.values())):
                     self._spawn(self._guard.keep("limiter", limiter.run))
                 for socket in self._sockets.values():
-                    self._spawn(self._hold(socket))
+                    self._spawn(self._guard.keep(socket.source, socket.run))
                 for poller in tuple(self._pollers.values()):
                     self._spawn(self._rounds(poller, self._session))
+                for account in self._accounts.values():
+                    self._spawn(self._quiet.keep(account.source, account.run))
                 early, self._early = self._early, []
                 self.perform(early)
                 await asyncio.Event().wait()
             finally:
                 self._group = None
+
+    def follow(self, venue: Venue, credential: Credential, since: Callable[[], int]) -> None:
+        """An own account too, from when this runs. `since`: from when on its fills have to be asked for, ns."""
+        chance = random.Random(f"{self._seed}/{venue.id}/{credential.name}")
+        account = AccountFeed(venue, credential, self._ports, chance, since)
+        self._accounts[account.source] = account
 
     def perform(self, effects: Iterable[Effect]) -> None:
         """Do these, now or as soon as it is allowed. Never blocks, never raises for what it does not know."""
@@ -98,6 +110,8 @@ class Feeds:
             market = market_of(effect.source)
             if isinstance(effect, Fetch):
                 self._fetch(effect, market)
+            elif isinstance(effect, Reconnect) and (account := self._accounts.get(effect.source)) is not None:
+                account.reconnect(effect.conn, effect.reason)
             elif market not in self._streams:
                 self._unknown(effect)
             elif isinstance(effect, Subscribe):
@@ -108,15 +122,17 @@ class Feeds:
                 socket.unsubscribe(effect.topics)
             elif isinstance(effect, Send):
                 socket.send(effect.payload)
-            else:
+            elif isinstance(effect, Reconnect):
                 socket.reconnect(effect.conn, effect.reason)
 
     def health(self) -> tuple[SourceHealth, ...]:
         """Every socket and every poll."""
         sockets, pollers, crashes = self._sockets, self._pollers, self._guard.crashes
+        accounts = self._accounts.items()
         return (
             *(socket.health(crashes[source]) for source, socket in sockets.items()),
             *(poller.health(crashes[source]) for source, poller in pollers.items()),
+            *(account.health(self._quiet.crashes[source]) for source, account in accounts),
         )
 
     def hosts(self) -> tuple[HostHealth, ...]:
@@ -157,7 +173,7 @@ class Feeds:
             chance = random.Random(f"{self._seed}/{source}")
             socket = self._sockets[source] = Socket(source, stream, self._ports, gate, refusal, chance)
             if self._group is not None:
-                self._spawn(self._hold(socket))
+                self._spawn(self._guard.keep(socket.source, socket.run))
         return socket
 
     def _fetch(self, effect: Fetch, market: str) -> None:
@@ -181,9 +197,6 @@ class Feeds:
         self.unknown += 1
         request = effect.request.key() if isinstance(effect, Fetch) else type(effect).__name__.lower()
         failed(self._ports, effect.source, request, "unknown source")
-
-    async def _hold(self, socket: Socket) -> None:
-        await self._guard.keep(socket.source, socket.run)
 
     async def _rounds(self, poller: Poller, session: aiohttp.ClientSession) -> None:
         await self._guard.keep(poller.source, partial(poller.run, session))

@@ -214,6 +214,78 @@ class Drift(Event, frozen=True, gc=False):
     sample: str
 
 
+class OwnBalance(Event, frozen=True, gc=False):
+    """What an own account holds of an asset (`symbol`), as exact decimals."""
+
+    total: str
+    free: str
+
+
+class OwnPosition(Event, frozen=True, gc=False):
+    """An own position. `size` is exact, ≥ 0, in the market's own units, "0" = closed; `leg` is "long" or "short"
+    where both can be held at once. Prices and `pnl` (unrealised, in the settlement currency): "" = not said."""
+
+    market: str
+    side: Side
+    size: str
+    entry: str = ""
+    mark: str = ""
+    pnl: str = ""
+    leverage: str = ""
+    leg: str = ""
+
+
+class OwnOrder(Event, frozen=True, gc=False):
+    """An own order as of `ts_event`. `status` is one of open filled cancelled rejected; `price` "" = at the
+    market."""
+
+    market: str
+    id: str
+    side: Side
+    price: str
+    size: str
+    filled: str
+    status: str
+    kind: str = ""
+    average: str = ""
+    reduce_only: bool = False
+    created_ts: int = 0
+
+
+class OwnFill(Event, frozen=True, gc=False):
+    """One execution of an own account. `fee` + was paid, in `fee_asset` ("" = the currency profit is paid in);
+    `liquidity` is maker, taker or ""; `kind` is trade, funding or liquidation."""
+
+    market: str
+    id: str
+    order_id: str
+    side: Side
+    price: str
+    size: str
+    fee: str
+    fee_asset: str = ""
+    liquidity: str = ""
+    kind: str = "trade"
+
+
+class OwnPicture(Event, frozen=True, gc=False):
+    """A full picture of an own account's `what` (balances, positions, orders) in `market` ("" = all of it) begins,
+    or ends: what it did not name is gone. `whole`: with it everything about the account has been asked."""
+
+    what: str
+    market: str = ""
+    begins: bool = False
+    ends: bool = False
+    whole: bool = False
+
+
+class OwnRefused(Event, frozen=True, gc=False):
+    """The venue will not have the account's key, in its words."""
+
+    reason: str
+
+
+OwnEvent = OwnBalance | OwnPosition | OwnOrder | OwnFill | OwnPicture | OwnRefused
 AnyEvent = (
     Trade
     | Quote
@@ -235,4 +307,5 @@ AnyEvent = (
     | Continuity
     | Tally
     | Drift
+    | OwnEvent
 )

@@ -30,12 +30,14 @@ class Reply(Struct, frozen=True):
 
 
 class Ask(Struct, frozen=True):
-    """A REST request."""
+    """A REST request; `raw` is the query as it was written, which is what a client signs."""
 
     method: str
     path: str
     query: Query
     body: bytes = b""
+    headers: Query = {}
+    raw: str = ""
 
 
 class Seat(Struct, frozen=True):

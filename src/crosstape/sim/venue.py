@@ -79,7 +79,8 @@ class Server:
     async def rest(self, request: web.Request) -> web.Response:
         """Any request: faults first, then the limit, then the world."""
         now, query = self.world.now_ns, dict(request.query)
-        ask = Ask(request.method, request.path, query, await request.read())
+        body, raw = await request.read(), request.rel_url.raw_query_string
+        ask = Ask(request.method, request.path, query, body, request.headers, raw)
         found = next((a for fault in self.rest_faults if (a := fault(request.path, query))), None)
         found = found or self.lab.refused(ask)
         if found is None and (self.requests.over(now) or now < self.banned_ns):

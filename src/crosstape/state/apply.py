@@ -28,6 +28,7 @@ from crosstape.model.event import (
 )
 from crosstape.model.instrument import Fold
 from crosstape.state.apply_book import delta, lost, set_top, snapshot
+from crosstape.state.apply_own import OWN
 from crosstape.state.apply_trade import made_up, mend, trade
 from crosstape.state.fields import (
     ASK,
@@ -283,6 +284,7 @@ _MARKET_WIDE: dict[type, Callable[[State, Source, Any, int], None]] = {
     Listed: _listed,
     Delisted: _delisted,
     CatalogueEnd: _catalogue_end,
+    **OWN,
 }
 _APPLY: dict[type, Callable[[State, Source, int, Any, int], bool]] = {
     Quote: _quote,

@@ -18,6 +18,7 @@ from crosstape.state.fields import (
 from crosstape.state.hole import Hole
 from crosstape.state.identity import Identity
 from crosstape.state.leadlag import LeadLag
+from crosstape.state.owned import Owned
 from crosstape.state.pulse import Pulse
 from crosstape.state.rings import Rings
 from crosstape.state.seen import Seen
@@ -43,6 +44,7 @@ class State:
     lossy     its liquidations come from a stream that leaves some out; sampled: its books come as pictures
     trading, touching   how often each row trades, and its quote or book changes
     seen      by row: the trades it has had lately; holes: rows whose trades are being made up for
+    own       own accounts by their source
     checks    by row: what its book looked like while the venue's own picture of it is asked for
     repaired_s   when part of its past last came from REST; skewed: its venue's clock and ours disagree
     events, effects    since the last tick: what goes into the view, what the shell is asked to do
@@ -69,6 +71,7 @@ class State:
         self.depth_dirty: set[int] = set()
         self.open_bars: set[int] = set()
         self.sources: dict[str, Source] = {}
+        self.own: dict[str, Owned] = {}
         self.events: list[tuple[int, AnyEvent]] = []
         self.effects: list[Effect] = []
         self.late_trades = 0

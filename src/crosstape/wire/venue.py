@@ -7,12 +7,15 @@ from enum import StrEnum
 
 import msgspec
 
+from crosstape.model.credential import Credential
 from crosstape.model.event import AnyEvent
 from crosstape.model.instrument import Instrument
 from crosstape.wire.account import Account
 from crosstape.wire.effect import Effect
 from crosstape.wire.request import Request
 
+# What a FAILED frame of an account answers when the venue will not have its key.
+KEY = "key"
 Decoded = Sequence[AnyEvent | Effect]
 Decoder = Callable[[bytes], Decoded]
 
@@ -131,6 +134,57 @@ class Poll(msgspec.Struct, frozen=True):
         return f"{self.market}/{self.name}"
 
 
+class Hello(msgspec.Struct, frozen=True):
+    """The message that makes a connection an account's; nobody may see it, nor `secret` of it in an answer."""
+
+    payload: bytes
+    secret: str
+
+    def __repr__(self) -> str:
+        """Nothing of it."""
+        return "Hello()"
+
+
+class Listen(msgspec.Struct, frozen=True):
+    """A key for the private address: asked for by POST `path`, kept alive by PUT every `keep_s`, read out of the
+    answer (WireError), and made part of the address."""
+
+    path: str
+    keep_s: float
+    headers: Callable[[Credential], tuple[tuple[str, str], ...]]
+    read: Callable[[bytes], str]
+    url: Callable[[str, str], str]
+
+
+class Private(msgspec.Struct, frozen=True):
+    """An own account, live. Its sources are called `<market>/<name of the key>`, for frames of its socket and of
+    its REST alike; requests are on the tape without their signature.
+
+    stream    its socket
+    topics    what every connection subscribes to
+    poll      reads the answers
+    pictures  (since ns, until ns) -> all that is asked, in order: what there is, and what was filled; the last
+              answer makes the account whole
+    more      (request, answer) -> what is still to be asked for it: further pages. WireError
+    hello     (credential, ns) -> the first message of a connection; None = there is none
+    listen    how the address is completed; None = it is complete
+    final     codes of refusals that asking again does not change
+    rest      base address of its REST; "" = the venue's
+    guest     a key that everybody has: a simulator's
+    """
+
+    stream: Stream
+    topics: tuple[str, ...]
+    poll: Poll
+    pictures: Callable[[int, int], tuple[Request, ...]]
+    more: Callable[[Request, bytes], tuple[Request, ...]]
+    final: frozenset[str]
+    hello: Callable[[Credential, int], Hello] | None = None
+    listen: Listen | None = None
+    rest: str = ""
+    guest: Credential | None = None
+
+
 class Refusal(msgspec.Struct, frozen=True):
     """What an unhappy answer means: stop this host for `ban_s`, or retry, or neither."""
 
@@ -173,6 +227,7 @@ class Venue(msgspec.Struct, frozen=True):
     funding    the same for rates that were settled, answered by the poll "funding_past"
     builtin    instruments to go on with when REST refuses the catalogue
     account    how an own account is asked; None = not known here
+    private    how an own account is followed live; None = not known here
     """
 
     id: str
@@ -189,6 +244,7 @@ class Venue(msgspec.Struct, frozen=True):
     funding: Callable[[Instrument, int, int], tuple[Request, ...]] = lambda instrument, since, until: ()
     others: tuple[Rest, ...] = ()
     account: Account | None = None
+    private: Private | None = None
 
 
 def by_market(streams: Iterable[Stream]) -> dict[str, tuple[Stream, ...]]:

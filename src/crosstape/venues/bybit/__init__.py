@@ -7,6 +7,7 @@ from functools import partial
 from crosstape.venues.bybit.account import ACCOUNT
 from crosstape.venues.bybit.builtin import builtin
 from crosstape.venues.bybit.past import decode_funding_past, funding_past
+from crosstape.venues.bybit.private import PRIVATE
 from crosstape.venues.bybit.rest import (
     backfill,
     book_request,
@@ -102,4 +103,5 @@ BYBIT = Venue(
     funding=funding_past,
     builtin=builtin,
     account=ACCOUNT,
+    private=PRIVATE,
 )

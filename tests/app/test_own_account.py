@@ -1,0 +1,192 @@
+"""An own account followed live: complete, whatever is cut; never a secret on the tape; a bad key says so."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping
+from pathlib import Path
+
+import httpx
+import pytest
+
+from crosstape.api import ApiSettings
+from crosstape.app.accounts import follow, open_vault
+from crosstape.app.replaying import open_tape, replay
+from crosstape.app.running import Live
+from crosstape.config import AccountSettings, Config
+from crosstape.engine.view import View
+from crosstape.feeds.intake import BoundedIntake
+from crosstape.feeds.scrubbed import Scrubbed
+from crosstape.model.credential import Credential
+from crosstape.model.errors import ConfigError
+from crosstape.model.event import OwnFill, OwnRefused
+from crosstape.model.frame import Frame, Kind
+from crosstape.sim.account import KEY
+from crosstape.sim.answer import Answer
+from crosstape.sim.fault import Conn
+from crosstape.tape.reader import play
+from crosstape.venues.bybit import BYBIT
+from support.owned import NAME, SECRETS, everything_written, following
+from support.served import Notebook, staged
+
+
+@pytest.fixture(autouse=True)
+def passphrase(monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setenv("CROSSTAPE_PASSPHRASE", "a long enough passphrase")
+
+
+def frames_of(folder: Path) -> list[Frame]:
+    return [frame for frame in play(folder / "tape") if frame.source.endswith(f"-account/{NAME}")]
+
+
+def new_fills(views: list[View]) -> list[str]:
+    return [event.id for view in views for _, event in view.events if type(event) is OwnFill]
+
+
+async def test_the_account_is_shown_whole_and_replays(tmp_path: Path, capfd: pytest.CaptureFixture[str]) -> None:
+    async with following(tmp_path, record=True) as there:
+
+        def done() -> bool:
+            there.rest() if len(there.own.fills) > 20 else there.hurry()
+            return len(there.own.fills) > 20 and there.own.state == "synced" and there.agrees()
+
+        await there.until(done)
+    ids = new_fills(there.views)
+    assert sorted(ids) == sorted(fill.id for fill in there.own.fills), "each of them once"
+    recorded: list[View] = []
+    frames, machine = open_tape([tmp_path / "tape"])
+    replay(frames, machine, recorded.append)
+    by_seq = {view.seq: view for view in recorded}
+    assert len(there.views) > 10
+    for view in there.views:
+        assert by_seq[view.seq].own == view.own
+        assert by_seq[view.seq].digest == view.digest
+    written = everything_written(tmp_path) + "".join(capfd.readouterr()).encode()
+    assert b"walletBalance" in written, "frames are looked at as they were received"
+    for secret in (*SECRETS, "X-BAPI-SIGN", '"op":"auth","args"'):
+        assert secret.encode() not in written
+
+
+async def test_nothing_is_lost_and_nothing_doubled_when_the_socket_is_cut(tmp_path: Path) -> None:
+    async with following(tmp_path, record=True) as there:
+        cuts = 0
+
+        def done() -> bool:
+            nonlocal cuts
+            if cuts < 3 and there.own.state == "synced" and len(there.own.fills) > 8 * (cuts + 1):
+                cuts += there.cut()
+            over = cuts >= 3 and there.own.state == "synced" and len(there.own.fills) > 40
+            there.rest() if over else there.hurry()
+            return over and there.agrees()
+
+        await there.until(done)
+    mine = frames_of(tmp_path)
+    assert [f.kind for f in mine].count(Kind.OPEN) > 3
+    pushed = b"".join(f.payload for f in mine if f.kind is Kind.DATA)
+    missed = [fill for fill in there.own.fills if fill.id.encode() not in pushed]
+    assert missed, "something was filled while nobody listened"
+    ids = new_fills(there.views)
+    assert sorted(ids) == sorted(fill.id for fill in there.own.fills), "each of them once"
+
+
+class Counted:
+    """A REST fault that only counts."""
+
+    def __init__(self) -> None:
+        self.paths: list[str] = []
+
+    def __call__(self, path: str, query: Mapping[str, str]) -> Answer | None:
+        if path.startswith(("/v5/account", "/v5/position", "/v5/order", "/v5/execution", "/fapi/")):
+            self.paths.append(path)
+        return None
+
+
+@pytest.mark.parametrize(
+    ("wrong", "said"),
+    [({"key": "unknown"}, "10003: API key is invalid."), ({"secret": "wrong"}, "10004: Error sign")],
+)
+async def test_a_wrong_key_says_so_and_does_not_hammer(tmp_path: Path, wrong: dict[str, str], said: str) -> None:
+    count = Counted()
+    async with following(tmp_path, record=True, rest_faults=(count,), **wrong) as there:  # type: ignore[arg-type]
+        await there.until(lambda: there.own.state == "refused" and len(there.views) > 30)
+        assert there.own.reason.startswith(said)
+        (health,) = [h for h in there.live.feeds.health() if h.source.endswith(f"/{NAME}")]
+        assert (health.state, health.last_error[:5]) == ("banned", said[:5])
+        assert there.server.connections == {} or all(
+            not c.category.startswith("private") for c in there.server.connections.values()
+        )
+    assert len(count.paths) == 1, "it is asked once, and again only after a minute or more"
+    refusals = [e for view in there.views for _, e in view.events if type(e) is OwnRefused]
+    assert [e.reason[:6] for e in refusals] == [said[:6]]
+    for secret in (*SECRETS, *wrong.values()):
+        assert secret == "wrong" or secret.encode() not in everything_written(tmp_path)
+
+
+def socket_refuses(conn: Conn, payload: bytes) -> list[bytes]:
+    """The venue takes the key over REST and not on its socket, and repeats what was said to it."""
+    if b'"op":"auth"' not in payload:
+        return [payload]
+    return [b'{"success":false,"ret_msg":"error:USVC1111","request":{"op":"auth","args":["%s"]}}' % KEY.encode()]
+
+
+async def test_a_key_that_only_the_socket_refuses_is_told_without_what_it_repeats(tmp_path: Path) -> None:
+    async with following(tmp_path, record=True, faults=(socket_refuses,)) as there:
+        await there.until(lambda: there.own.state == "refused" and len(there.views) > 30)
+        assert there.own.reason == "error:USVC1111"
+    assert [f.kind for f in frames_of(tmp_path)].count(Kind.OPEN) == 1
+    written = everything_written(tmp_path)
+    assert b"error:USVC1111" in written
+    assert KEY.encode() not in written
+
+
+def test_what_passes_is_blotted_out_wherever_it_comes_back() -> None:
+    intake, heard = BoundedIntake(), list[bytes]()
+    scrubbed = Scrubbed(intake, ("the-key", ""), heard.append)
+    scrubbed.hide("a-signature")
+    scrubbed.hide("another")
+    scrubbed.put(1, "s", 1, Kind.DATA, b"[the-key,a-signature,another]", "GET another", 0, "x: the-key")
+    ((_, _, _, _, payload, request, _, headers),) = intake.take(1)
+    assert (payload.decode(), request, headers) == ("[•••,•••,•••]", "GET •••", "x: •••")
+    assert heard == [b"[the-key,a-signature,another]"]
+    assert scrubbed.clean("no a-signature") == "no •••"
+
+
+@pytest.mark.parametrize(
+    ("names", "said"),
+    [(("other",), "no key 'other' in the vault; allowed: mine"), (("deep",), "'deep' is of okx")],
+)
+async def test_a_credential_that_cannot_be_followed_is_named(
+    tmp_path: Path, names: tuple[str, ...], said: str
+) -> None:
+    config = Config(data=str(tmp_path), account=AccountSettings(names))
+    for name, venue in (("mine", "bybit"), ("deep", "okx")):
+        if names != ("other",) or name == "mine":
+            open_vault(config).add(Credential(name, venue, "k" * 20, "s" * 20))
+    with pytest.raises(ConfigError, match=f"account.credentials: {said}"):
+        follow(Live(config, [BYBIT]))
+
+
+async def test_without_credentials_no_vault_is_opened(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.delenv("CROSSTAPE_PASSPHRASE")
+    live = follow(Live(Config(data=str(tmp_path)), [BYBIT]))
+    assert not [h for h in live.feeds.health() if "account" in h.source]
+
+
+async def test_over_the_api_only_a_trader_sees_it(tmp_path: Path) -> None:
+    async with following(tmp_path) as there:
+        await there.until(lambda: there.own.state == "synced" and len(there.own.fills) > 2)
+    notebook = Notebook({"see": "viewer", "trade": "trader"})
+    async with staged(settings=ApiSettings(port=0, require_key=True), ledger=notebook) as stage:
+        stage.hub.publish(there.views[-1])
+        address = f"http://127.0.0.1:{stage.port}/api/v1/account"
+        async with httpx.AsyncClient() as client:
+            assert (await client.get(address)).status_code == 401
+            refused = await client.get(address, headers={"x-api-key": "see"})
+            assert (refused.status_code, refused.json()["error"]["code"]) == (403, "forbidden")
+            told = (await client.get(address, headers={"x-api-key": "trade"})).json()
+            other = await client.get(f"{address}?name=other", headers={"x-api-key": "trade"})
+            assert (other.status_code, other.json()["error"]["code"]) == (404, "not_found")
+    (account,) = told["accounts"]
+    assert (account["name"], account["venue"], account["state"]) == (NAME, "bybit", "synced")
+    assert account["balances"][0]["total"] == there.own.balances[0].total
+    assert account["fills"][0]["trade_id"] == there.own.fills[-1].id
+    assert {p["id"] for p in account["positions"]} <= {f"bybit-linear:{s}USDT" for s in ("BTC", "ETH", "SOL")}

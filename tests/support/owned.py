@@ -1,0 +1,121 @@
+"""A crosstape that follows a simulated account, with its key in a vault as a user has it."""
+
+from __future__ import annotations
+
+import contextlib
+from collections.abc import AsyncIterator, Callable
+from pathlib import Path
+
+import msgspec
+
+from crosstape.app.accounts import follow, open_vault
+from crosstape.app.known import addressed, narrowed
+from crosstape.app.running import Live
+from crosstape.config import AccountSettings, Config, TapeSettings
+from crosstape.engine.settings import EngineSettings, Universe
+from crosstape.engine.view import OwnAccount, View
+from crosstape.model.credential import Credential
+from crosstape.model.frame import Frame
+from crosstape.sim.account import KEY, SECRET, Account
+from crosstape.sim.fault import Close, Fault, RestFault
+from crosstape.sim.server import SimSettings, Simulation, serve
+from crosstape.sim.venue import Server
+from crosstape.tape.reader import play
+from crosstape.venues import VENUES
+from support.running import run_until
+
+# Only the account matters here: one market of the venue, and none of its instruments.
+QUIET = EngineSettings(
+    mode="simulated", universe=Universe(top=1, deep=0, min_24h_volume=1e15), backfill_hours=0, cross_check_s=0
+)
+MARKETS = {"bybit": "bybit-linear", "binance": "binance-usdm"}
+NAME = "mine"
+SECRETS = (KEY, SECRET)
+
+
+class Following:
+    """The simulated account, the crosstape that follows it, and what that showed."""
+
+    def __init__(self, simulation: Simulation, live: Live, venue: str) -> None:
+        self.simulation, self.live, self.views = simulation, live, list[View]()
+        self.server: Server = simulation.venues[venue]
+        self.theirs: Account = self.server.stream.own.account  # type: ignore[attr-defined]
+
+    async def until(self, done: Callable[[], bool], bound_s: float = 60.0) -> None:
+        """Run until then, once: the world goes on while it is looked at."""
+        came = False
+
+        def look() -> bool:
+            nonlocal came
+            came = bool(self.views[-1].own) and done()
+            return came
+
+        await run_until(self.live, self.views, look, bound_s)
+        assert came, (
+            f"not within {bound_s:.0f} s: {[(a.state, a.reason, len(a.fills)) for a in self.views[-1].own]}"
+        )
+
+    @property
+    def own(self) -> OwnAccount:
+        """The account as of the newest view."""
+        return self.views[-1].own[0]
+
+    def hurry(self) -> None:
+        """The account acts at once."""
+        self.theirs.due_ns = 0
+
+    def rest(self) -> None:
+        """The account does nothing new any more."""
+        self.theirs.due_ns = 1 << 62
+
+    def cut(self) -> int:
+        """Cut the private sockets; how many there were."""
+        mine = [c for c in self.server.connections.values() if c.category.startswith("private")]
+        for connection in mine:
+            connection.cut(Close(1006))
+        return len(mine)
+
+    def agrees(self) -> bool:
+        """Whether all that is known of the account is all that there is of it."""
+        own, theirs, name = self.own, self.theirs, self.theirs.contract
+        fills = [(name(f.order.row).symbol, name(f.order.row).size_text(f.lots)) for f in theirs.fills]
+        held = {
+            name(row).symbol: name(row).size_text(abs(p.lots)) for row, p in theirs.positions.items() if p.lots
+        }
+        return (
+            [(f.symbol, f.size) for f in own.fills] == fills[-200:]
+            and {p.symbol: p.size for p in own.positions} == held
+            and len(own.orders) == len(theirs.open)
+            and [b.total for b in own.balances] == [f"{theirs.wallet:f}"]
+        )
+
+
+@contextlib.asynccontextmanager
+async def following(
+    folder: Path, venue: str = "bybit", secret: str = SECRET, key: str = KEY, record: bool = False,
+    rest_faults: tuple[RestFault, ...] = (), faults: tuple[Fault, ...] = (),
+) -> AsyncIterator[Following]:  # fmt: skip
+    """It runs inside `Following.until` only. The vault's passphrase is in the environment."""
+    settings = SimSettings(venues=(venue,), seed=3, assets=12, rate=600.0)
+    async with serve(settings, faults=faults, rest_faults=rest_faults) as simulation:
+        urls = simulation.urls[venue]
+        place = addressed(next(v for v in VENUES if v.id == venue), urls.rest, urls.ws)
+        config = Config(
+            data=str(folder), tape=TapeSettings(record=record, segment_frames=200),
+            account=AccountSettings((NAME,)),
+        )  # fmt: skip
+        vault = open_vault(config)
+        if vault.get(NAME) is None:
+            vault.add(Credential(NAME, venue, key, secret))
+        live = follow(Live(config, [narrowed(place, (MARKETS[venue],))]))
+        live.open(QUIET)
+        yield Following(simulation, live, venue)
+
+
+def everything_written(folder: Path) -> bytes:
+    """All bytes of all files below, those of a tape also as they were before they were packed."""
+    files = [path.read_bytes() for path in folder.rglob("*") if path.is_file() and path.name != "vault.json"]
+    tape = folder / "tape"
+    frames: list[Frame] = list(play(tape)) if tape.is_dir() else []
+    return b"".join([*files, *(msgspec.json.encode(msgspec.to_builtins(frame)) for frame in frames),
+                     *(frame.payload for frame in frames)])  # fmt: skip
