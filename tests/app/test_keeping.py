@@ -19,7 +19,7 @@ def tally(hour: int, frames: int, source: str = "bybit-linear/0") -> Tally:
 
 
 def view(*ended: Tally, running: tuple[Tally, ...] = ()) -> Any:
-    return SimpleNamespace(events=tuple((-1, t) for t in ended), hours=running)
+    return SimpleNamespace(events=tuple((-1, t) for t in ended), hours=running, own=())
 
 
 async def test_the_running_hour_grows_and_ended_ones_stay(tmp_path: Path) -> None:

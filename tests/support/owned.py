@@ -9,6 +9,7 @@ from pathlib import Path
 import msgspec
 
 from crosstape.app.accounts import follow, open_vault
+from crosstape.app.keeping import Keeper
 from crosstape.app.known import addressed, narrowed
 from crosstape.app.running import Live
 from crosstape.config import AccountSettings, Config, TapeSettings
@@ -33,13 +34,35 @@ NAME = "mine"
 SECRETS = (KEY, SECRET)
 
 
+class Shown(list[View]):
+    """Views, each given to the keeper of the ledger as it comes."""
+
+    def __init__(self, keeper: Keeper | None) -> None:
+        super().__init__()
+        self._keeper = keeper
+
+    def append(self, view: View) -> None:
+        if self._keeper is not None:
+            self._keeper.take(view)
+        super().append(view)
+
+
 class Following:
     """The simulated account, the crosstape that follows it, and what that showed."""
 
-    def __init__(self, simulation: Simulation, live: Live, venue: str) -> None:
-        self.simulation, self.live, self.views = simulation, live, list[View]()
+    def __init__(
+        self, simulation: Simulation, start: Callable[[Callable[[View], None]], Live], venue: str,
+        keeper: Keeper | None,
+    ) -> None:  # fmt: skip
+        self.simulation, self._start, self.cuts = simulation, start, 0
+        self.restart(keeper)
         self.server: Server = simulation.venues[venue]
         self.theirs: Account = self.server.stream.own.account  # type: ignore[attr-defined]
+
+    def restart(self, keeper: Keeper | None = None) -> None:
+        """A new crosstape over the same folder; views that it restores are not shown."""
+        self.views = Shown(keeper)
+        self.live = self._start(keeper.take if keeper is not None else lambda view: None)
 
     async def until(self, done: Callable[[], bool], bound_s: float = 60.0) -> None:
         """Run until then, once: the world goes on while it is looked at."""
@@ -65,8 +88,10 @@ class Following:
         self.theirs.due_ns = 0
 
     def rest(self) -> None:
-        """The account does nothing new any more."""
+        """The account does nothing new any more, and lets its orders go."""
         self.theirs.due_ns = 1 << 62
+        for order in self.theirs.open.values():
+            order.created_ns = 0
 
     def cut(self) -> int:
         """Cut the private sockets; how many there were."""
@@ -93,7 +118,7 @@ class Following:
 @contextlib.asynccontextmanager
 async def following(
     folder: Path, venue: str = "bybit", secret: str = SECRET, key: str = KEY, record: bool = False,
-    rest_faults: tuple[RestFault, ...] = (), faults: tuple[Fault, ...] = (),
+    rest_faults: tuple[RestFault, ...] = (), faults: tuple[Fault, ...] = (), keeper: Keeper | None = None,
 ) -> AsyncIterator[Following]:  # fmt: skip
     """It runs inside `Following.until` only. The vault's passphrase is in the environment."""
     settings = SimSettings(venues=(venue,), seed=3, assets=12, rate=600.0)
@@ -107,9 +132,13 @@ async def following(
         vault = open_vault(config)
         if vault.get(NAME) is None:
             vault.add(Credential(NAME, venue, key, secret))
-        live = follow(Live(config, [narrowed(place, (MARKETS[venue],))]))
-        live.open(QUIET)
-        yield Following(simulation, live, venue)
+
+        def start(restored: Callable[[View], None]) -> Live:
+            live = follow(Live(config, [narrowed(place, (MARKETS[venue],))]))
+            live.open(QUIET, restored)
+            return live
+
+        yield Following(simulation, start, venue, keeper)
 
 
 def everything_written(folder: Path) -> bytes:

@@ -1,4 +1,4 @@
-"""Writes the completeness ledger beside the live path: hours that ended, and the running one each minute."""
+"""Writes into the ledger beside the live path: own fills, hours that ended, and the running one each minute."""
 
 from __future__ import annotations
 
@@ -7,6 +7,7 @@ from collections.abc import Sequence
 
 import structlog
 
+from crosstape.app.booking import Booker
 from crosstape.engine.view import View
 from crosstape.model.completeness import of
 from crosstape.model.errors import StoreError
@@ -26,13 +27,14 @@ class Keeper:
     """
 
     def __init__(self, ledger: Ledger | None) -> None:
-        self._ledger = ledger
+        self._ledger, self._booker = ledger, Booker(ledger)
         self._waiting: dict[tuple[str, int], Tally] = {}
         self._running: Sequence[Tally] = ()
         self.lost = 0
 
     def take(self, view: View) -> None:
         """Hours that ended leave with the view's events."""
+        self._booker.take(view)
         self._running = view.hours
         for row, event in view.events:
             if row < 0 and type(event) is Tally:
@@ -46,12 +48,15 @@ class Keeper:
 
     async def run(self) -> None:
         """Until cancelled; what waits then is written by `flush`."""
-        while True:
-            await asyncio.sleep(EVERY_S)
-            await self.flush()
+        async with asyncio.TaskGroup() as group:
+            group.create_task(self._booker.run())
+            while True:
+                await asyncio.sleep(EVERY_S)
+                await self.flush()
 
     async def flush(self) -> None:
         """Write what waits and how far the running hour is."""
+        await self._booker.flush()
         if self._ledger is None:
             return
         for tally in self._running:

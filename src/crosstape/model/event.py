@@ -237,7 +237,7 @@ class OwnPosition(Event, frozen=True, gc=False):
 
 class OwnOrder(Event, frozen=True, gc=False):
     """An own order as of `ts_event`. `status` is one of open filled cancelled rejected; `price` "" = at the
-    market."""
+    market; the fold adds whose it is."""
 
     market: str
     id: str
@@ -250,11 +250,12 @@ class OwnOrder(Event, frozen=True, gc=False):
     average: str = ""
     reduce_only: bool = False
     created_ts: int = 0
+    account: str = ""
 
 
 class OwnFill(Event, frozen=True, gc=False):
     """One execution of an own account. `fee` + was paid, in `fee_asset` ("" = the currency profit is paid in);
-    `liquidity` is maker, taker or ""; `kind` is trade, funding or liquidation."""
+    `liquidity` is maker, taker or ""; `kind` is trade, funding or liquidation; the fold adds whose it is."""
 
     market: str
     id: str
@@ -266,6 +267,7 @@ class OwnFill(Event, frozen=True, gc=False):
     fee_asset: str = ""
     liquidity: str = ""
     kind: str = "trade"
+    account: str = ""
 
 
 class OwnPicture(Event, frozen=True, gc=False):

@@ -7,6 +7,8 @@ from collections.abc import Callable
 from decimal import Decimal, InvalidOperation
 from typing import Any, TypeVar
 
+import msgspec
+
 from crosstape.model.event import OwnBalance, OwnFill, OwnOrder, OwnPicture, OwnPosition, OwnRefused
 from crosstape.state.owned import Owned, Picture
 from crosstape.state.source import Source
@@ -45,6 +47,7 @@ def _position(state: State, source: Source, event: OwnPosition, ts: int) -> None
 
 def _order(state: State, source: Source, event: OwnOrder, ts: int) -> None:
     owned, key, over = state.own[source.name], f"{event.market}:{event.id}", event.status != OPEN
+    event = msgspec.structs.replace(event, account=_name(source))
     ended = owned.ended.get(key)
     if ended is not None and (not over or event.ts_event <= ended):
         return
@@ -61,6 +64,7 @@ def _fill(state: State, source: Source, event: OwnFill, ts: int) -> None:
     if key in owned.known:
         source.duplicates += 1
         return
+    event = msgspec.structs.replace(event, account=_name(source))
     owned.known[key] = None
     _bound(owned.known, KNOWN_FILLS)
     # One that was missed is older than those that came since.
@@ -121,6 +125,10 @@ def _forget(owned: Owned, event: OwnPicture, picture: Picture, ts: int) -> None:
             del mine[key]
             owned.touched.pop(f"{event.what}/{key}", None)
             owned.version += 1
+
+
+def _name(source: Source) -> str:
+    return source.name.partition("/")[2]
 
 
 def _zero(amount: str) -> bool:

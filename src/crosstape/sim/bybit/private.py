@@ -133,14 +133,18 @@ class PrivateSide:
         result = route(self, ask)
         return Answer(200, msgspec.json.encode({"retCode": 0, "retMsg": "OK", "result": result} | head))
 
+    def id(self, kind: int, number: int) -> str:
+        """An id that no other run of the world has."""
+        return str(UUID(int=kind << 120 | (self.account.world.start_ns & (1 << 63) - 1) << 48 | number))
+
     def order(self, order: Order) -> Row:
         """As on the socket and over REST."""
         contract = self.account.contract(order.row)
         average = order.value / order.filled if order.filled else 0.0
         left = order.lots - order.filled if order.open else 0
         return {
-            "category": "linear", "symbol": contract.symbol, "orderId": _id(1, order.number), "orderLinkId": "",
-            "side": _side(order.buy), "orderType": "Limit" if order.price else "Market",
+            "category": "linear", "symbol": contract.symbol, "orderId": self.id(1, order.number),
+            "orderLinkId": "", "side": _side(order.buy), "orderType": "Limit" if order.price else "Market",
             "price": contract.price_text(order.price), "qty": contract.size_text(order.lots),
             "orderStatus": STATUS[order.status], "cumExecQty": contract.size_text(order.filled),
             "leavesQty": contract.size_text(left), "cumExecValue": str(average * contract.tick * order.filled),
@@ -153,8 +157,8 @@ class PrivateSide:
         """As on the socket and over REST."""
         contract, order = self.account.contract(fill.order.row), fill.order
         return {
-            "category": "linear", "symbol": contract.symbol, "execId": _id(2, fill.number),
-            "orderId": _id(1, order.number), "orderLinkId": "", "side": _side(order.buy), "execType": "Trade",
+            "category": "linear", "symbol": contract.symbol, "execId": self.id(2, fill.number),
+            "orderId": self.id(1, order.number), "orderLinkId": "", "side": _side(order.buy), "execType": "Trade",
             "execPrice": contract.price_text(fill.price), "execQty": contract.size_text(fill.lots),
             "execValue": f"{self.account.worth(order.row, fill.price, fill.lots):f}", "execFee": f"{fill.fee:f}",
             "feeCurrency": "", "feeRate": "0.0002" if fill.maker else "0.00055", "isMaker": fill.maker,
@@ -236,10 +240,6 @@ def _key(side: PrivateSide, ask: Ask) -> Row:
 
 def _margin(side: PrivateSide, ask: Ask) -> Row:
     return {"marginMode": "REGULAR_MARGIN", "unifiedMarginStatus": 5, "updatedTime": "0"}
-
-
-def _id(kind: int, number: int) -> str:
-    return str(UUID(int=kind << 100 | number))
 
 
 def _side(buy: bool) -> str:

@@ -1,0 +1,144 @@
+"""Own fills in the ledger: each once, to the last digit, whatever is cut, killed or away."""
+
+from __future__ import annotations
+
+from collections.abc import Iterator
+from decimal import Decimal
+from pathlib import Path
+
+import msgspec
+import pytest
+
+from crosstape.app.booking import Booker, execution
+from crosstape.app.keeping import Keeper
+from crosstape.model.event import OwnFill, Side
+from crosstape.model.execution import Execution, ExecutionKind, Liquidity
+from crosstape.model.instrument import Instrument, InstrumentKind
+from crosstape.model.money import MoneyError
+from crosstape.store.ledger import Ledger
+from support.owned import NAME, Following, following
+
+FILL = OwnFill("BTCUSDT", 5, "bybit-linear", "1", "2", Side.SELL, "100.5", "3", "0.25", account=NAME)
+PERP = Instrument("bybit-linear", "BTCUSDT", InstrumentKind.PERP, "BTC", "USDT", "USDT")
+
+
+@pytest.fixture(autouse=True)
+def passphrase(monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setenv("CROSSTAPE_PASSPHRASE", "a long enough passphrase")
+
+
+@pytest.fixture
+def ledger(tmp_path: Path) -> Iterator[Ledger]:
+    found = Ledger.open("", tmp_path)
+    yield found
+    found.close()
+
+
+def theirs(there: Following) -> list[tuple[str, Side, Decimal, Decimal, Decimal, bool]]:
+    account = there.theirs
+    rows = []
+    for fill in account.fills:
+        contract, side = account.contract(fill.order.row), Side.BUY if fill.order.buy else Side.SELL
+        amounts = Decimal(contract.price_text(fill.price)), Decimal(contract.size_text(fill.lots)), fill.fee
+        rows.append((f"bybit-linear:{contract.symbol}", side, *amounts, fill.maker))
+    return rows
+
+
+def kept(rows: list[Execution]) -> list[tuple[str, Side, Decimal, Decimal, Decimal, bool]]:
+    return [(r.instrument, r.side, r.price, r.size, r.fee, r.liquidity is Liquidity.MAKER) for r in rows]
+
+
+def trading(there: Following, enough: int, cuts: int = 0) -> bool:
+    """Whether the account has done enough and everything of it is known; cuts the socket on the way."""
+    own = there.own
+    if there.cuts < cuts and own.state == "synced" and len(own.fills) > 8 * (there.cuts + 1):
+        there.cuts += there.cut()
+    over = there.cuts >= cuts and own.state == "synced" and len(own.fills) >= enough
+    there.rest() if over else there.hurry()
+    return over and not there.theirs.open and there.agrees()
+
+
+async def test_a_cut_in_mid_trade_loses_no_fill_and_doubles_none(tmp_path: Path, ledger: Ledger) -> None:
+    keeper = Keeper(ledger)
+    async with following(tmp_path, keeper=keeper) as there:
+        await there.until(lambda: trading(there, 30, cuts=2))
+        await keeper.flush()
+        (stream,) = ledger.streams.all()
+        rows = ledger.executions.every(stream.id)
+        assert sorted(kept(rows)) == sorted(theirs(there))
+    assert (stream.name, stream.source, stream.kind, stream.count) == (
+        f"account {NAME}",
+        "api",
+        "executions",
+        len(rows),
+    )
+    assert {row.account for row in rows} == {NAME}
+    assert {row.fee_rate for row in rows} == {Decimal(1)}
+
+
+async def test_what_a_crash_kept_from_the_ledger_is_there_after_the_restart(
+    tmp_path: Path, ledger: Ledger
+) -> None:
+    """The first run is recorded and never writes to the ledger; the second begins where its tape ends."""
+    async with following(tmp_path, record=True, keeper=Keeper(None)) as there:
+        await there.until(lambda: trading(there, 12))
+        before = len(there.theirs.fills)
+        keeper = Keeper(ledger)
+        there.theirs.due_ns = 0
+        there.restart(keeper)
+        await there.until(lambda: trading(there, before + 5))
+        await keeper.flush()
+        rows = ledger.executions.every()
+        assert sorted(kept(rows)) == sorted(theirs(there))
+        assert len(rows) > before
+        again = Keeper(ledger)
+        there.restart(again)
+        await there.until(lambda: there.own.state == "synced")
+        await again.flush()
+        assert len(ledger.executions.every()) >= len(rows)
+        assert len({row.trade_id for row in ledger.executions.every()}) == len(ledger.executions.every())
+
+
+async def test_a_ledger_that_is_away_gets_them_when_it_is_back(tmp_path: Path) -> None:
+    folder = tmp_path / "ledger"
+    folder.mkdir()
+    away = Ledger.open("", folder)
+    booker = Booker(away)
+    async with following(tmp_path) as there:
+        await there.until(lambda: trading(there, 5))
+        view = there.views[-1]
+    away.close()
+    booker.take(view)
+    await booker.flush()
+    assert booker.lost == 0
+    back = Ledger.open("", folder)
+    booker._ledger = back
+    await booker.flush()
+    assert len(back.executions.every()) == len(view.own[0].fills)
+    back.close()
+
+
+@pytest.mark.parametrize(
+    ("change", "known", "wanted"),
+    [
+        ({}, PERP, {"fee_rate": Decimal(1), "inverse": False}),
+        ({"fee_asset": "USDT"}, PERP, {"fee_rate": Decimal(1)}),
+        ({"fee_asset": "BTC"}, PERP, {"fee_rate": Decimal("100.5")}),
+        ({"fee_asset": "BNB"}, PERP, {"fee_rate": Decimal(0)}),
+        ({"fee_asset": "BNB"}, None, {"fee_rate": Decimal(0)}),
+        ({"market": "bybit-inverse"}, None, {"inverse": True}),
+        ({"kind": "funding", "fee": "-0.5"}, PERP, {"size": Decimal(0), "kind": ExecutionKind.FUNDING, "fee": Decimal("-0.5")}),
+        ({"kind": "liquidation"}, PERP, {"kind": ExecutionKind.LIQUIDATION, "size": Decimal(3)}),
+    ],
+)  # fmt: skip
+def test_a_fill_as_the_ledger_has_it(
+    change: dict[str, str], known: Instrument | None, wanted: dict[str, object]
+) -> None:
+    made = execution(msgspec.structs.replace(FILL, **change), known)
+    assert {name: getattr(made, name) for name in wanted} == wanted
+    assert (made.ts, made.trade_id, made.order_id, made.side) == (5, "1", "2", Side.SELL)
+
+
+def test_an_amount_that_no_ledger_holds_is_refused() -> None:
+    with pytest.raises(MoneyError, match="price"):
+        execution(msgspec.structs.replace(FILL, price="NaN"), PERP)
