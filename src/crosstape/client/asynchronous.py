@@ -57,16 +57,16 @@ class AsyncClient(Awaited):
 
     async def send(self, request: Request[T]) -> T:
         """What a method does: ask, and read the answer."""
+        url, longest_s = self.url + request.target, max(request.timeout_s, self._timeout_s)
         if self._session is None:
-            timeout = aiohttp.ClientTimeout(total=self._timeout_s)
             headers = {"x-api-key": self._key} if self._key else {}
-            self._session = aiohttp.ClientSession(timeout=timeout, headers=headers)
-        url = self.url + request.target
+            self._session = aiohttp.ClientSession(headers=headers)
+        body, wait = request.body or None, aiohttp.ClientTimeout(total=longest_s)
         try:
-            async with self._session.request(request.method, _exact(url), data=request.body or None) as answer:
+            async with self._session.request(request.method, _exact(url), data=body, timeout=wait) as answer:
                 body, status = await answer.read(), answer.status
         except (aiohttp.ClientError, OSError, TimeoutError) as error:
-            reason = f"no answer within {self._timeout_s:g} s" if isinstance(error, TimeoutError) else error
+            reason = f"no answer within {longest_s:g} s" if isinstance(error, TimeoutError) else error
             raise Unreachable(f"no crosstape answers at {self.url} ({reason}); is one running?") from error
         if status != 200:
             raise _refused(status, body)

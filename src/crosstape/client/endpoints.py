@@ -45,7 +45,12 @@ V1 = "/api/v1"
 
 
 class Request(msgspec.Struct, Generic[T], frozen=True):
-    """One thing to ask; `template` is the path as OpenAPI has it, `answer` the type that comes back."""
+    """One thing to ask.
+
+    answer      the type that comes back
+    template    the path as OpenAPI has it
+    timeout_s   it may take so long; the client's own limit where that is longer
+    """
 
     answer: Any
     template: str
@@ -53,6 +58,7 @@ class Request(msgspec.Struct, Generic[T], frozen=True):
     query: tuple[tuple[str, str], ...] = ()
     method: str = "GET"
     body: bytes = b""
+    timeout_s: float = 0.0
 
     @property
     def target(self) -> str:

@@ -10,6 +10,9 @@ import msgspec
 from crosstape.client.endpoints import V1, Request, query_of
 from crosstape.client.results import Row, Rows
 
+# A file of a million rows, or an exchange that lets one wait.
+LONGEST_S = 600.0
+
 
 class Stream(msgspec.Struct, frozen=True, rename={"from_ms": "from", "to_ms": "to"}):
     """A named set of what was imported, fetched or pushed; `symbol` "" = several."""
@@ -93,7 +96,8 @@ def import_file(
 ) -> Request[Imported]:
     """Import a file's bytes; `file` is its name, `map` what its columns are: "price=px,size=qty"."""
     given = {"file": file, "kind": kind, "market": market, "symbol": symbol, "map": map, "into": into}
-    return Request(Imported, f"{V1}/streams/file", query=query_of(given), method="POST", body=body)
+    where = f"{V1}/streams/file"
+    return Request(Imported, where, query=query_of(given), method="POST", body=body, timeout_s=LONGEST_S)
 
 
 def preview_file(
@@ -107,7 +111,8 @@ def preview_file(
 ) -> Request[Row]:
     """What `import_file` would do: layout, columns, first rows, bad ones, what is not sure; keeps nothing."""
     asked = import_file(body, file, kind, market, symbol, map, into)
-    return Request(Row, f"{V1}/streams/preview", query=asked.query, method="POST", body=body)
+    where = f"{V1}/streams/preview"
+    return Request(Row, where, query=asked.query, method="POST", body=body, timeout_s=LONGEST_S)
 
 
 def push_tick(
@@ -129,4 +134,5 @@ def fetch_history(
     """Fetch trades, or candles of a timeframe, of any exchange that ccxt knows, and keep them."""
     told: dict[str, Any] = {"exchange": exchange, "symbol": symbol, "timeframe": timeframe, "since_ms": since_ms,
                             "limit": limit}  # fmt: skip
-    return Request(Fetched, f"{V1}/streams/api", method="POST", body=msgspec.json.encode(told))
+    body = msgspec.json.encode(told)
+    return Request(Fetched, f"{V1}/streams/api", method="POST", body=body, timeout_s=LONGEST_S)

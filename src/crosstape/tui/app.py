@@ -15,7 +15,10 @@ from textual.screen import Screen
 from crosstape.client import AsyncClient, ClientError, Refused
 from crosstape.tui.assets import AssetPage, AssetsPage
 from crosstape.tui.boards import BoardsPage
+from crosstape.tui.cache import CachePage
+from crosstape.tui.credentials import CredentialsPage
 from crosstape.tui.grid import Grid
+from crosstape.tui.importing import ImportPage
 from crosstape.tui.link import FASTEST_HZ, SLOWEST_HZ, Link
 from crosstape.tui.market import MarketPage
 from crosstape.tui.overlays import Finder, Sheet, Trouble
@@ -23,15 +26,17 @@ from crosstape.tui.overview import OverviewPage
 from crosstape.tui.page import Page
 from crosstape.tui.palette import CSS
 from crosstape.tui.query import QueryPage
+from crosstape.tui.streams import StreamsPage
 from crosstape.tui.system import SystemPage
 
 RETRY_S = 2.0
 FIRST_MARKET = "-turnover_usd_24h"
-PAGES = {"b": "boards", "m": "market", "o": "overview", "a": "assets", "s": "system", "e": "query"}
+PAGES = {"b": "boards", "m": "market", "o": "overview", "a": "assets", "s": "system", "e": "query",
+         "d": "streams", "i": "import", "c": "cache", "k": "keys"}  # fmt: skip
 
 PLAIN_PAGES: dict[str, Callable[[Link], Page]] = {
     "boards": BoardsPage, "overview": OverviewPage, "assets": AssetsPage, "system": SystemPage,
-    "query": QueryPage,
+    "query": QueryPage, "streams": StreamsPage, "import": ImportPage, "cache": CachePage, "keys": CredentialsPage,
 }  # fmt: skip
 
 

@@ -22,7 +22,9 @@ HITS = 14
 HEADS = (Head("market", 30, True), Head("kind", 8, True), Head("last", 13), Head("24 h", 10))
 HELP = """[b]Everywhere[/b]
   g then b m o a s   boards, market, overview, assets, system
-  g e                ask in SQL
+  g e                ask in SQL              g d     streams: what was imported, fetched, pushed
+  g i                import a file           g c     the cache
+  g k                exchange keys
   /                  search a market         Ctrl+K  every command
   j k, arrows        row down, up            Enter   open
   Esc                back                    ?       this
@@ -125,10 +127,10 @@ class Trouble(ModalScreen[None]):
     def tell(self, title: str, error: str, advice: str) -> None:
         """What is wrong and what one can do."""
         self.query_one("#trouble", Static).update(
-            f"[b]{title}[/b]\n\n{_plain(error)}\n\n{_plain(advice)}\n\nq quits; this goes on by itself."
+            f"[b]{title}[/b]\n\n{plain(error)}\n\n{plain(advice)}\n\nq quits; this goes on by itself."
         )
 
 
-def _plain(text: str) -> str:
+def plain(text: str) -> str:
     """Square brackets are not markup here."""
     return text.replace("[", r"\[")

@@ -19,7 +19,9 @@ from crosstape.tui.link import Link
 from crosstape.tui.palette import ACCENT, ALARM, BADGE, DOWN, LABEL, PLAIN, UP
 from crosstape.tui.widgets import Banner, Keys, Spans
 
-EVERYWHERE = "g b boards · m market · o overview · a assets · s system · e query │ / search · ? help · q quit"
+EVERYWHERE = (
+    "g b boards · m market · o overview · a assets · s system · e query · d streams │ / search · ? help · q quit"
+)
 MARKS = {"simulated": " SIMULATED ", "replay": " REPLAY "}
 
 

@@ -30,7 +30,7 @@ Grid, Ladder, Prints, Chart, Facts, Feed, Text { background: #0b0f14; scrollbar-
 .narrow { width: 1fr; }
 .tall { height: 2fr; }
 .low { height: 1fr; }
-Finder, Sheet, Trouble { align: center middle; background: #0b0f14 80%; }
+Finder, Sheet, Trouble, Form, Sure { align: center middle; background: #0b0f14 80%; }
 .box {
     width: 76; max-width: 96%; height: auto; max-height: 90%;
     border: round #6cb6ff; background: #11171f; padding: 1 2;
@@ -41,5 +41,9 @@ Finder, Sheet, Trouble { align: center middle; background: #0b0f14 80%; }
 .-small .across { layout: vertical; }
 .-small .narrow { width: 1fr; }
 .-small .across Feed, .-small .across Lines { width: 100%; height: 1fr; }
-#found { height: 16; }
+Finder #found { height: 16; }
+.said { height: 1; }
+.field { height: 1; }
+.label { width: 10; }
+#fields { height: 6; }
 """

@@ -11,7 +11,9 @@ from textual.binding import Binding, BindingType
 from textual.widgets import Input
 
 from crosstape.client import ClientError
+from crosstape.client.results import Row
 from crosstape.client.sql import Selected
+from crosstape.tui.formats import clock
 from crosstape.tui.grid import Grid
 from crosstape.tui.link import Link
 from crosstape.tui.page import Page
@@ -69,13 +71,17 @@ class QueryPage(Page):
 
 
 def listing(found: Selected) -> Listing:
+    """What a query found."""
+    return listing_of([column["name"] for column in found.columns], found.rows)
+
+
+def listing_of(names: Sequence[str], values: Sequence[Sequence[Any]]) -> Listing:
     """Columns as wide as what stands in them; a row's key is its id, or its place where it has none."""
-    names = [column["name"] for column in found.columns]
-    texts = [[_text(value) for value in row] for row in found.rows]
+    texts = [[_text(value) for value in row] for row in values]
     heads: list[Head] = []
     for place, name in enumerate(names):
         widest = max((len(row[place]) for row in texts), default=0)
-        words = any(isinstance(row[place], str) for row in found.rows)
+        words = any(isinstance(row[place], str) for row in values)
         heads.append(Head(name, min(max(widest, len(name), NARROWEST), WIDEST), words))
     at = names.index("id") if "id" in names else -1
     rows: list[tuple[str, Sequence[Cell]]] = [
@@ -83,6 +89,17 @@ def listing(found: Selected) -> Listing:
         for n, row in enumerate(texts)
     ]
     return Listing(heads, rows)
+
+
+def rows_of(rows: Sequence[Row]) -> Listing:
+    """Dicts as a table; `ts_ms` as UTC."""
+    names = list(rows[0]) if rows else []
+    texts = [[_utc(row[name]) if name == "ts_ms" else row.get(name) for name in names] for row in rows]
+    return listing_of(["UTC" if name == "ts_ms" else name for name in names], texts)
+
+
+def _utc(ts_ms: float | None) -> str | None:
+    return None if ts_ms is None else clock(ts_ms, date=True)
 
 
 def _text(value: Any) -> str:
