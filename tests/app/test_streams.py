@@ -12,6 +12,7 @@ import pytest
 
 from crosstape.api import ApiSettings, Hub, create_app
 from crosstape.app.inflow import Inflow
+from crosstape.client import endpoints
 from crosstape.client import streams as of
 from crosstape.client.endpoints import Request
 from crosstape.config import Config
@@ -99,7 +100,80 @@ async def test_a_sent_file_is_an_instrument_like_any_other(ask: Asking) -> None:
     assert [(bar["ts_ms"], bar["trades"], bar["volume"]) for bar in bars] == [(MS, 15, 30), (MS + 300_000, 15, 30)]
     assert (bars[0]["open"], bars[0]["high"], bars[0]["low"], bars[0]["close"]) == (100, 106, 100, 100)
     odd = await ask.http.get(f"/api/v1/markets/{stream.symbol}/candles", params={"tf": "3m"})
-    assert (odd.status_code, odd.json()["error"]["parameter"]) == (400, "tf")
+    assert [bar["trades"] for bar in odd.json()["rows"]] == [9, 9, 9, 3]
+
+
+async def test_an_instrument_of_the_history_is_found_and_opened(ask: Asking) -> None:
+    before = (await ask.http.get("/api/v1/markets")).json()["total"]
+    (stream,) = (await ask(of.import_file(FILE, NAME))).streams
+    (found,) = (await ask(of.history("btcusdt binance"))).rows
+    assert (found.id, found.sources, found.kinds, found.live) == (stream.symbol, ("file",), ("trades",), False)
+    assert (found.rows, found.from_ms, found.to_ms) == (30, MS, MS + 580_000)
+    assert (await ask(of.history("btcusdt kraken"))).rows == ()
+
+    record = await ask(endpoints.market(stream.symbol))
+    assert record.quality == ("STALE", "UNDESCRIBED")
+    assert record.columns.pop("last") == 100 + 29 % 7
+    assert set(record.columns.values()) == {None}
+    assert record.history.streams[0]["name"] == NAME
+    assert (record.instrument.status, record.instrument.described) == ("history", False)
+    newest = (await ask(endpoints.trades(stream.symbol, limit=3))).rows
+    assert [(row.id, row.taker, row.notional) for row in newest] == [
+        ("29", "SELL", 2 * 101), ("28", "BUY", 2 * 100), ("27", "SELL", 2 * 106),
+    ]  # fmt: skip
+    assert [row.id for row in (await ask(endpoints.trades(stream.symbol, since_ms=MS + 560_000))).rows] == ["29"]
+    assert (await ask(endpoints.candles(stream.symbol, "1m", limit=2))).rows[-1].ts_ms == MS + 540_000
+    assert (await ask(endpoints.series(stream.symbol))).rows == ()
+    status, _, message = await ask.refused(endpoints.book(stream.symbol))
+    assert (status, "in the history only" in message) == (404, True)
+
+    # What is not live is nowhere among what is.
+    markets = (await ask.http.get("/api/v1/markets", params={"q": "binance"})).json()
+    assert markets["rows"] == []
+    assert (await ask.http.get("/api/v1/markets")).json()["total"] == before
+    assert (await ask.refused(endpoints.market("binance-usdm:NOBODY")))[0] == 404
+
+
+async def test_candles_and_a_live_instrument_of_the_history(ask: Asking) -> None:
+    day = 86_400_000
+    rows = [
+        f"{MS + n * day},{n}.5,{n + 3},{n},{n + 1},10,{MS + (n + 1) * day - 1},11,4,5,6,0" for n in range(1, 41)
+    ]
+    name = "ETHUSDT-1d-2026.csv"
+    (stream,) = (await ask(of.import_file("\n".join(rows).encode(), name))).streams
+    assert (stream.kind, stream.symbol) == ("candles", "binance-usdm:ETHUSDT")
+    bars = (await ask(endpoints.candles(stream.symbol, "1d", limit=3))).rows
+    assert [(bar.ts_ms, bar.open, bar.close) for bar in bars] == [
+        (MS + n * day, n + 0.5, n + 1) for n in (38, 39, 40)
+    ]
+    assert (await ask(endpoints.market(stream.symbol))).columns["last"] == 41
+    assert (await ask(endpoints.candles(stream.symbol, "1h"))).rows == (), "no candle is made of a longer one"
+    assert (await ask(endpoints.trades(stream.symbol))).rows == ()
+
+    live = (await ask.http.get("/api/v1/markets", params={"limit": 1})).json()["rows"][0]["id"]
+    market, _, native = live.partition(":")
+    await ask(of.import_file(FILE, "x.csv", symbol=native, market=market))
+    (mine,) = (await ask(of.history(live))).rows
+    assert (mine.id, mine.live) == (live, True)
+    record = await ask(endpoints.market(live))
+    assert (record.history, record.instrument.status) == (None, "trading")
+
+
+async def test_rows_that_two_streams_brought_stay_until_both_are_gone(ask: Asking) -> None:
+    lines = FILE.decode().splitlines()
+    halves = ["\n".join([lines[0], *lines[1:21]]).encode(), "\n".join([lines[0], *lines[11:]]).encode()]
+    (first,) = (await ask(of.import_file(halves[0], NAME, into="first"))).streams
+    (second,) = (await ask(of.import_file(halves[1], NAME, into="second"))).streams
+    (same,) = (await ask(of.import_file(halves[0], NAME, into="same"))).streams
+    assert (first.count, second.count, same.count) == (20, 10, 0)
+    assert (same.from_ms, same.to_ms) == (first.from_ms, first.to_ms)
+    await ask(of.end_stream(first.id))
+    assert ask.history.read("trades").num_rows == 30, "both others hold what it had"
+    await ask(of.end_stream(same.id))
+    left = sorted(map(int, ask.history.read("trades")["trade_id"].to_pylist()))
+    assert left == list(range(10, 30)), "the second holds the last twenty"
+    await ask(of.end_stream(second.id))
+    assert ask.history.read("trades").num_rows == 0
 
 
 async def test_own_fills_are_exact_and_forgotten_with_their_stream(ask: Asking) -> None:

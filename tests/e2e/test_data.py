@@ -39,6 +39,30 @@ def test_a_file_is_looked_at_imported_exported_and_forgotten(opened: Opened, tmp
     expect(row).to_have_count(0)
 
 
+def test_what_was_imported_is_searched_and_opened(opened: Opened, tmp_path: Path) -> None:
+    file = tmp_path / "QUUXUSDT-trades-2026-11.csv"
+    file.write_text(KNOWN)
+    page = opened("/data")
+    panel = page.get_by_label("Import a file")
+    panel.locator("input[type=file]").set_input_files(file)
+    panel.get_by_role("button", name="Import").click()
+    expect(panel.get_by_text("60 rows, 60 of them new")).to_be_visible()
+    page.keyboard.press("Control+k")
+    page.get_by_label("Search markets, pages, boards and actions").fill("quux")
+    found = page.get_by_role("option").filter(has_text="binance-spot:QUUXUSDT")
+    expect(found).to_contain_text("history to")
+    found.click()
+    expect(page.get_by_role("status").filter(has_text="Not live: file, 60 rows")).to_be_visible()
+    expect(page.get_by_label("Newest trades, rows").get_by_role("row").nth(1)).to_contain_text("160")
+    page.get_by_role("button", name="Table").click()
+    candles = page.get_by_role("region", name="The last candles as a table")
+    expect(candles.get_by_role("row").nth(1)).to_contain_text("160")
+    expect(page.get_by_label("Newest trades, rows").get_by_text("▲")).to_have_count(30)
+    page.goto(page.url.split("/m/")[0] + "/data")
+    page.get_by_role("link", name="binance-spot:QUUXUSDT").first.click()
+    expect(page.get_by_role("status").filter(has_text="Not live")).to_be_visible()
+
+
 def test_what_is_not_sure_is_asked(opened: Opened, tmp_path: Path) -> None:
     file = tmp_path / "odd.csv"
     file.write_text(

@@ -105,5 +105,5 @@ def test_what_cannot_be_made_is_refused() -> None:
     candles = from_trades(table([(0, "A", 1, 1, True, False)]), "15m")
     with pytest.raises(ConfigError, match="5m candles cannot be made of 15m"):
         longer(candles, "5m")
-    with pytest.raises(ConfigError, match="'3m' is no timeframe of the history; allowed: 1s, 1m"):
-        longer(candles, "3m")
+    with pytest.raises(ConfigError, match="'7m' is no timeframe of the history; allowed: 1s, 1m"):
+        longer(candles, "7m")

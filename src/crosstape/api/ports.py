@@ -8,6 +8,7 @@ from typing import Any, Protocol
 
 import msgspec
 
+from crosstape.api.ports_past import Past
 from crosstape.model.access import Grant, Written
 from crosstape.model.completeness import Completeness
 from crosstape.model.execution import Execution
@@ -329,8 +330,9 @@ class Streams(Protocol):
         """Candles (with a timeframe) or trades of another exchange; on the disk when this returns."""
         ...
 
-    def candles(self, id: str, timeframe: str, since_ms: int, limit: int) -> list[dict[str, Any]] | None:
-        """Of an instrument that is only in the history; None where there is nothing of it."""
+    @property
+    def past(self) -> Past:
+        """The instruments that came so."""
         ...
 
 

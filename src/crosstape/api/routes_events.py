@@ -11,11 +11,11 @@ from crosstape.api.candles import Records
 from crosstape.api.context import Answer, Ask, Context
 from crosstape.api.errors import ApiError, bad, one_of, unknown
 from crosstape.api.query import Bars, Deep, Liquidated, Recent, Sampled
+from crosstape.api.routes_past import QUALITY, past_candles, past_only, past_trades
 from crosstape.api.series import SERIES
 from crosstape.api.tables import Record, chosen, flag_names, millis
 from crosstape.api.trades import LIQUIDATIONS, TRADES_A_ROW, Forced
 from crosstape.engine.view import BookCopy, View
-from crosstape.model.errors import ConfigError, StoreError
 from crosstape.model.event import Liquidation, Trade
 from crosstape.model.quality import Quality
 from crosstape.state.bars import TIMEFRAMES
@@ -29,15 +29,21 @@ MINUTE_MS = 60_000
 
 
 async def trades(context: Context, ask: Ask[Recent]) -> Answer:
-    """The newest trades, newest first; the taker's side."""
-    query, row = ask.query, context.row(ask.name)
-    kept = context.hub.trades.of(row, _most(query.limit, 100, TRADES_A_ROW))
+    """The newest trades, newest first; the taker's side ("" = not known)."""
+    query = ask.query
+    most = _most(query.limit, 100, TRADES_A_ROW)
+    if (past := await past_trades(context, ask.name, query.since_ms, most)) is not None:
+        return context.table(query, past, TRADE, id=ask.name, quality=QUALITY)
+    row = context.row(ask.name)
+    kept = context.hub.trades.of(row, most)
     found = [trade_record(t) for t in reversed(kept) if t.ts_event > query.since_ms * 1_000_000]
     return context.table(query, found, TRADE, id=ask.name, quality=flag_names(context.quality(row)))
 
 
 async def book(context: Context, ask: Ask[Deep]) -> Answer:
     """The order book as of the newest tick; empty sides unless it is synced."""
+    if await past_only(context, ask.name) is not None:
+        raise ApiError(404, "no_book", f"no book of {ask.name}: it is in the history only", "id", "what is live")
     row = context.row(ask.name)
     context.hub.ask_book(row)
     try:
@@ -52,30 +58,17 @@ async def book(context: Context, ask: Ask[Deep]) -> Answer:
 
 
 async def candles(context: Context, ask: Ask[Bars]) -> Answer:
-    """Closed candles, oldest first, built from trades; those from the venue carry REPAIRED."""
-    if ask.name not in context.view.rows.index and context.streams is not None:
-        past = await past_candles(context, ask)
-        if past is not None:
-            return context.table(ask.query, past, CANDLE, id=ask.name, tf=ask.query.tf, quality=())
-    row = context.row(ask.name)
-    found, flags = _candles(context, ask.query, row)
-    return context.table(ask.query, found, CANDLE, id=ask.name, tf=ask.query.tf, quality=flags)
-
-
-async def past_candles(context: Context, ask: Ask[Bars]) -> list[Record] | None:
-    """Of an instrument that is only in the history, such as an imported one."""
-    query, streams = ask.query, context.streams
-    if streams is None:
-        return None
+    """Closed candles, oldest first, built from trades; those from the venue carry REPAIRED.
+    Of an instrument that is only in the history: what it has."""
+    query = ask.query
     if query.tf not in TIMEFRAMES:
         raise one_of("tf", query.tf, TIMEFRAMES)
     most = _most(query.limit, 240, 1_000)
-    try:
-        return await asyncio.to_thread(streams.candles, ask.name, query.tf, query.since_ms, most)
-    except ConfigError as error:
-        raise bad("tf", str(error).partition(": ")[2]) from error
-    except StoreError as error:
-        raise ApiError(503, "store", str(error)) from error
+    past = await past_candles(context, ask.name, query.tf, query.since_ms, most)
+    if past is not None:
+        return context.table(query, past, CANDLE, id=ask.name, tf=query.tf, quality=QUALITY)
+    found, flags = _candles(context, query, context.row(ask.name))
+    return context.table(query, found, CANDLE, id=ask.name, tf=query.tf, quality=flags)
 
 
 def _candles(context: Context, query: Bars, row: int) -> tuple[list[Record], Sequence[str]]:
@@ -101,8 +94,11 @@ async def asset_candles(context: Context, ask: Ask[Bars]) -> Answer:
 
 async def series(context: Context, ask: Ask[Sampled]) -> Answer:
     """A few columns, one sample a minute, oldest first."""
-    query, row = ask.query, context.row(ask.name)
+    query = ask.query
     fields = chosen("fields", query.fields, SERIES, SERIES)
+    if await past_only(context, ask.name) is not None:
+        return context.table(query, [], ("ts_ms", *fields), id=ask.name, fields=fields, quality=QUALITY)
+    row = context.row(ask.name)
     ts, values = context.hub.series.of(row, _most(query.limit, 240, 1_000))
     times = [millis(t) for t in ts.tolist()]
     # Through the shortest text of the float32: its exact float64 would show digits nobody measured.

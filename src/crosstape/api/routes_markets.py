@@ -9,6 +9,7 @@ from crosstape.api.context import Answer, Ask, Context
 from crosstape.api.errors import unknown
 from crosstape.api.query import PAGE, Described, Filtered, Listed, OfAssets, OneAsset, Query, Ranked, flags
 from crosstape.api.routes_across import of_asset
+from crosstape.api.routes_past import past_market
 from crosstape.api.sql_boards import SqlBoard
 from crosstape.api.tables import (
     DEFAULT_FIELDS,
@@ -59,7 +60,10 @@ async def instruments(context: Context, ask: Ask[Filtered]) -> Answer:
 
 
 async def market(context: Context, ask: Ask[Query]) -> Answer:
-    """One instrument: its record, the asset it belongs to ("" = not known yet), and every column."""
+    """One instrument: its record, the asset it belongs to ("" = not known yet), and every column. One that is only
+    in the history is told with `history`: where it came from and its times."""
+    if (past := await past_market(context, ask.name)) is not None:
+        return past
     view, row = context.view, context.row(ask.name)
     instrument = view.rows.instruments[row]
     assert instrument is not None, "the index holds listed rows only"

@@ -11,11 +11,11 @@ from typing import TYPE_CHECKING, Any
 
 import msgspec
 
+from crosstape.app.kept import Kept
 from crosstape.config import Config
 from crosstape.model.errors import ConfigError
 from crosstape.store.history.files import History
 from crosstape.store.history.removal import remove_rows
-from crosstape.store.history.resample import from_trades, longer
 from crosstape.store.history.schemas import TIMEFRAMES_S
 from crosstape.store.importing.importer import Importer, Outcome, preview
 from crosstape.store.importing.plan import Told
@@ -44,6 +44,7 @@ class Inflow:
         self._config, self._ledger, self._history = config, ledger, history
         self._importer = Importer(ledger, history, config.folder / "rejects")
         self._turn = threading.Lock()
+        self.past = Kept(ledger, history)
 
     def all(self) -> list[Row]:
         """Every stream."""
@@ -74,18 +75,35 @@ class Inflow:
 
     def remove(self, id: int) -> bool:
         """The stream and what came with it: own fills of it, or the rows of its instrument and time that came the
-        same way."""
+        same way; not where another stream of them may have brought the same."""
         stream = self._ledger.streams.get(id)
         if stream is None:
             return False
         kinds = ("trades",) if stream.kind == "trades" else tuple(f"candles_{name}" for name in TIMEFRAMES_S)
-        if stream.kind != "executions" and stream.count:
-            market = stream.symbol.partition(":")[0]
-            with self._turn:
+        market = stream.symbol.partition(":")[0]
+        with self._turn:
+            for since, until in self._alone(stream):
                 for kind in kinds:
-                    remove_rows(self._history, kind, market, stream.symbol, stream.from_ts, stream.to_ts + 1,
-                                ORIGINS[stream.source])  # fmt: skip
-        return self._ledger.streams.delete(id)
+                    remove_rows(self._history, kind, market, stream.symbol, since, until, ORIGINS[stream.source])
+            return self._ledger.streams.delete(id)
+
+    def _alone(self, stream: Stream) -> Iterator[tuple[int, int]]:
+        """The times in which no other stream has rows of the kind, of the instrument, that came the same way."""
+        if stream.kind == "executions" or not stream.to_ts:
+            return
+        same = (stream.symbol, stream.kind, stream.source)
+        others = sorted(
+            (other.from_ts, other.to_ts)
+            for other in self._ledger.streams.all()
+            if other.id != stream.id and (other.symbol, other.kind, other.source) == same and other.to_ts
+        )
+        at = stream.from_ts
+        for first, last in others:
+            if at < min(first, stream.to_ts + 1):
+                yield at, min(first, stream.to_ts + 1)
+            at = max(at, last + 1)
+        if at <= stream.to_ts:
+            yield at, stream.to_ts + 1
 
     def preview(self, body: bytes, file: str, told: dict[str, Any]) -> Row:
         """What a file would bring; nothing is kept."""
@@ -101,25 +119,6 @@ class Inflow:
         """Import a file; it is on the disk when this returns."""
         with placed(self._config.api.import_folder, body, file) as path, self._turn:
             return _outcome(self._importer.run(path, msgspec.convert(told, Told), file, stream))
-
-    def candles(self, id: str, timeframe: str, since_ms: int, limit: int) -> list[Row] | None:
-        """The newest of an instrument that only the history has: kept, made of shorter ones, or of trades."""
-        market, kept = (
-            id.partition(":")[0],
-            [n for n, s in TIMEFRAMES_S.items() if s <= TIMEFRAMES_S.get(timeframe, 0)],
-        )
-        if not kept:
-            raise ConfigError(f"tf: {timeframe!r} is not kept in the history; allowed: {', '.join(TIMEFRAMES_S)}")
-        for kind in [f"candles_{name}" for name in reversed(kept)] + ["trades"]:
-            table = self._history.read(kind, market, since=since_ms * MS, ids=(id,))
-            if not table.num_rows:
-                continue
-            if kind == "trades":
-                table = from_trades(table, timeframe)
-            elif kind != f"candles_{timeframe}":
-                table = longer(table, timeframe)
-            return [_candle(row) for row in table.slice(max(table.num_rows - limit, 0)).to_pylist()]
-        return None
 
     def keep(self, exchange: str, symbol: str, timeframe: str, rows: list[Any]) -> Row:
         """Candles (with a timeframe) or trades of another exchange; they are on the disk when this returns."""
@@ -189,12 +188,6 @@ def _fill(row: Row) -> Row:
 
 def _trade(row: Row) -> Row:
     return {"ts_ms": row["ts"] / MS, **{name: row[name] for name in ("id", "price", "size", "side", "trade_id")}}
-
-
-def _candle(row: Row) -> Row:
-    names = ("open", "high", "low", "close", "volume", "turnover", "trades", "taker_buy_volume")
-    return {"ts_ms": row["ts"] // MS, **{name: row[name] for name in names},
-            "quality": ["REPAIRED"] if row["repaired"] else []}  # fmt: skip
 
 
 def _candle_row(row: list[float], timeframe: str) -> Row:

@@ -98,6 +98,7 @@ class Methods:
     put_sql_board = Method(queries.put_sql_board)
     delete_sql_board = Method(queries.delete_sql_board)
     cache_stats = Method(remote.cache_stats)
+    history = Method(inflow.history)
     streams = Method(inflow.streams)
     one_stream = Method(inflow.one_stream)
     stream_trades = Method(inflow.stream_trades)

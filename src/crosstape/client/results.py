@@ -106,12 +106,28 @@ class Instrument(msgspec.Struct, frozen=True):
     quality: tuple[str, ...] = ()
 
 
+class Past(msgspec.Struct, frozen=True, rename={"from_ms": "from", "to_ms": "to"}):
+    """An instrument that was imported, fetched or pushed; `sources`: file, api, push; `live`: also live."""
+
+    id: str
+    market: str
+    native: str
+    sources: tuple[str, ...]
+    kinds: tuple[str, ...]
+    rows: int
+    from_ms: int
+    to_ms: int
+    live: bool = False
+    streams: tuple[Row, ...] = ()
+
+
 class Market(Answer, frozen=True):
-    """One instrument: its record, and every column."""
+    """One instrument: its record, and every column. `history`: it is not live, and came so."""
 
     instrument: Instrument | None = None
     quality: tuple[str, ...] = ()
     columns: dict[str, Number] = {}
+    history: Past | None = None
 
 
 class Book(Answer, frozen=True):

@@ -8,7 +8,7 @@ from typing import Any
 import msgspec
 
 from crosstape.client.endpoints import V1, Request, query_of
-from crosstape.client.results import Row, Rows
+from crosstape.client.results import Past, Row, Rows
 
 # A file of a million rows, or an exchange that lets one wait.
 LONGEST_S = 600.0
@@ -62,6 +62,11 @@ class Pushed(msgspec.Struct, frozen=True):
     accepted: int
     new: int
     live: int
+
+
+def history(q: str = "", limit: int = 0, offset: int = 0) -> Request[Rows[Past]]:
+    """Instruments that were imported, fetched or pushed, the newest data first."""
+    return Request(Rows[Past], f"{V1}/history", "", query_of({"q": q, "limit": limit, "offset": offset}))
 
 
 def streams() -> Request[Streams]:

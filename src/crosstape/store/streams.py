@@ -49,7 +49,7 @@ class Streams:
         return self._database.read(lambda c: _one(c, STREAMS.c.name == name))
 
     def grow(self, id: int, count: int, from_ts: int, to_ts: int) -> None:
-        """Rows of it went into the history: `count` more of them, between those times."""
+        """Rows of it came, between those times; `count` of them were not in the history yet."""
         self._database.write(lambda c: grown(c, id, count, from_ts, to_ts, self._now()))
 
     def delete(self, id: int) -> bool:
@@ -58,13 +58,14 @@ class Streams:
 
 
 def grown(connection: Connection, id: int, count: int, from_ts: int, to_ts: int, now: int) -> None:
-    """Counts and stretches the stream; nothing for no rows."""
-    if count <= 0:
+    """Counts, and stretches over all rows that came, also those that were there already: whoever takes rows of
+    another stream away must know of them."""
+    if not 0 < from_ts <= to_ts:
         return
-    empty = STREAMS.c.count == 0
+    empty = STREAMS.c.to_ts == 0
     earlier, later = empty | (STREAMS.c.from_ts > from_ts), empty | (STREAMS.c.to_ts < to_ts)
     values = {
-        "count": STREAMS.c.count + count,
+        "count": STREAMS.c.count + max(count, 0),
         "from_ts": case((earlier, from_ts), else_=STREAMS.c.from_ts),
         "to_ts": case((later, to_ts), else_=STREAMS.c.to_ts),
         "updated_ts": now,

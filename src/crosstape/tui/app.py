@@ -25,6 +25,7 @@ from crosstape.tui.overlays import Finder, Sheet, Trouble
 from crosstape.tui.overview import OverviewPage
 from crosstape.tui.page import Page
 from crosstape.tui.palette import CSS
+from crosstape.tui.past import PastPage
 from crosstape.tui.query import QueryPage
 from crosstape.tui.streams import StreamsPage
 from crosstape.tui.system import SystemPage
@@ -109,8 +110,7 @@ class Desk(App[None]):
         """To a page; its market or asset in `name`."""
         made: Page
         if page == "market":
-            made = MarketPage(self.link, name or self.link.market or await self._greatest())
-            self.link.market = made.market
+            made = await self._market(name or self.link.market or await self._greatest())
         elif page == "asset":
             made = AssetPage(self.link, name)
         else:
@@ -121,6 +121,16 @@ class Desk(App[None]):
             await self.switch_screen(made)
         else:
             await self.push_screen(made)
+
+    async def _market(self, id: str) -> Page:
+        """Live, or of the history where it is in no live table."""
+        self.link.market = id
+        try:
+            about = (await self.link.client.market(id)).history
+        except ClientError:
+            # The page says what is wrong.
+            about = None
+        return MarketPage(self.link, id) if about is None else PastPage(self.link, about)
 
     async def _greatest(self) -> str:
         found = await self.link.client.markets(sort=FIRST_MARKET, limit=1)

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from typing import ClassVar
 
+from rich.style import Style
 from textual import work
 from textual.app import ComposeResult
 from textual.binding import Binding, BindingType
@@ -11,11 +12,11 @@ from textual.containers import Vertical
 from textual.screen import ModalScreen
 from textual.widgets import Input, Static
 
-from crosstape.client import ClientError
-from crosstape.tui.formats import shown
+from crosstape.client import ClientError, Refused
+from crosstape.tui.formats import clock, shown
 from crosstape.tui.grid import Grid
 from crosstape.tui.link import Link
-from crosstape.tui.palette import PLAIN
+from crosstape.tui.palette import BADGE, LABEL, PLAIN
 from crosstape.tui.rows import Head, Listing
 
 HITS = 14
@@ -91,13 +92,34 @@ class Finder(ModalScreen[str | None]):
         grid = self.query_one(Grid)
         try:
             found = await self._link.client.markets(q=words[:200], fields=("last", "change_24h"), limit=HITS)
+            past = await self._past(words[:200]) if words else []
         except ClientError as error:
             grid.show(Listing((Head("", 70, True),), [("", [(str(error), PLAIN)])]))
             return
         rows = [(row["id"], [(row["id"], PLAIN), (row["kind"], PLAIN), shown(row["last"], "price"),
                              shown(row["change_24h"], "fraction")]) for row in found]  # fmt: skip
+        rows = [*rows[: HITS - len(past)], *past]
         grid.selected = rows[0][0] if rows else ""
         grid.show(Listing(HEADS, rows))
+
+    async def _past(self, words: str) -> list[tuple[str, list[tuple[str, Style]]]]:
+        """What is in the history only; none where nothing is kept."""
+        try:
+            found = await self._link.client.history(q=words, limit=HITS)
+        except Refused:
+            return []
+        return [
+            (
+                row.id,
+                [
+                    (row.id, PLAIN),
+                    ("history", BADGE),
+                    (f"to {clock(row.to_ms, date=True)[:10]}", LABEL),
+                    ("", PLAIN),
+                ],
+            )
+            for row in [row for row in found.rows if not row.live][: HITS // 2]
+        ]
 
 
 class Sheet(ModalScreen[None]):

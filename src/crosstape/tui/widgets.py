@@ -106,7 +106,7 @@ class Prints(Lines):
 
 
 def _print(trade: Trade) -> Spans:
-    glyph, style = ("▲ BUY ", UP) if trade.taker == "BUY" else ("▼ SELL", DOWN)
+    glyph, style = {"BUY": ("▲ BUY ", UP), "SELL": ("▼ SELL", DOWN)}.get(trade.taker, ("·     ", PLAIN))
     at, amount = price(trade.price or 0.0), compact(trade.notional or 0.0)
     return [(clock(trade.ts_ms) + " ", DIM), (f"{glyph} {at:>12}", style), (f" {amount:>9}", PLAIN)]
 

@@ -54,6 +54,20 @@ export interface MarketAnswer extends Head {
   asset: string;
   quality: string[];
   columns: Record<string, Num>;
+  /** Only of an instrument that is not live: what was brought in of it. */
+  history?: Past;
+}
+
+/** An instrument that was imported, fetched or pushed; times in ms. */
+export interface Past {
+  id: string;
+  sources: string[];
+  kinds: string[];
+  rows: number;
+  from: number;
+  to: number;
+  live?: boolean;
+  streams?: { id: number; name: string; kind: string; source: string; count: number }[];
 }
 
 export interface Trade {
@@ -61,7 +75,8 @@ export interface Trade {
   price: number;
   size: number;
   notional: number;
-  taker: "BUY" | "SELL";
+  /** "": an imported trade may not say. */
+  taker: "BUY" | "SELL" | "";
   id: string;
   block: boolean;
 }

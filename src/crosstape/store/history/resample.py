@@ -8,12 +8,17 @@ import numpy as np
 from numpy.typing import NDArray
 
 from crosstape.model.errors import ConfigError
-from crosstape.store.history.schemas import TIMEFRAMES_S, schema
+from crosstape.store.history.schemas import schema
 
 if TYPE_CHECKING:
     import pyarrow as pa
 
 SECOND_NS = 1_000_000_000
+# What can be made: what is kept, and what lies between.
+SPANS_S = {
+    "1s": 1, "1m": 60, "3m": 180, "5m": 300, "15m": 900, "30m": 1800, "1h": 3600, "2h": 7200, "4h": 14400,
+    "6h": 21600, "12h": 43200, "1d": 86400,
+}  # fmt: skip
 SUMS = ("volume", "turnover", "trades", "taker_buy_volume")
 
 
@@ -68,9 +73,9 @@ def longer(candles: pa.Table, timeframe: str) -> pa.Table:
 
 
 def _span(timeframe: str) -> int:
-    if timeframe not in TIMEFRAMES_S:
-        raise ConfigError(f"{timeframe!r} is no timeframe of the history; allowed: {', '.join(TIMEFRAMES_S)}")
-    return TIMEFRAMES_S[timeframe] * SECOND_NS
+    if timeframe not in SPANS_S:
+        raise ConfigError(f"{timeframe!r} is no timeframe of the history; allowed: {', '.join(SPANS_S)}")
+    return SPANS_S[timeframe] * SECOND_NS
 
 
 def _codes(ids: Any) -> tuple[NDArray[np.int32], Any]:
@@ -126,5 +131,5 @@ def _candles(
     origin = source["origin"][0].as_py() if source.num_rows else "live"
     columns = {"ts": ts, "id": pa.DictionaryArray.from_arrays(codes, words), "timeframe": word(timeframe),
                **values, "repaired": repaired, "origin": word(origin)}  # fmt: skip
-    wanted = schema(f"candles_{timeframe}")
+    wanted = schema("candles_1m")
     return pa.Table.from_arrays([pa.array(columns[name]) for name in wanted.names], schema=wanted)
