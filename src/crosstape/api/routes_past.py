@@ -12,12 +12,11 @@ from crosstape.api.ports_past import Past
 from crosstape.api.query import Paged, Text
 from crosstape.api.tables import Record
 from crosstape.model.errors import ConfigError, StoreError
-from crosstape.model.quality import Quality, names
 
 T = TypeVar("T")
 HEAD = ("id", "market", "native", "sources", "kinds", "rows", "from", "to", "live")
 # No live stream, and no catalogue to describe it.
-QUALITY = tuple(names(Quality.STALE | Quality.UNDESCRIBED))
+QUALITY = ("STALE", "UNDESCRIBED")
 
 
 class Searched(Paged, frozen=True):

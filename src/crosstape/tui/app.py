@@ -110,7 +110,7 @@ class Desk(App[None]):
         """To a page; its market or asset in `name`."""
         made: Page
         if page == "market":
-            made = await self._market(name or self.link.market or await self._greatest())
+            made = await _market(self.link, name or self.link.market or await self._greatest())
         elif page == "asset":
             made = AssetPage(self.link, name)
         else:
@@ -121,16 +121,6 @@ class Desk(App[None]):
             await self.switch_screen(made)
         else:
             await self.push_screen(made)
-
-    async def _market(self, id: str) -> Page:
-        """Live, or of the history where it is in no live table."""
-        self.link.market = id
-        try:
-            about = (await self.link.client.market(id)).history
-        except ClientError:
-            # The page says what is wrong.
-            about = None
-        return MarketPage(self.link, id) if about is None else PastPage(self.link, about)
 
     async def _greatest(self) -> str:
         found = await self.link.client.markets(sort=FIRST_MARKET, limit=1)
@@ -174,6 +164,17 @@ class Desk(App[None]):
             for name in screen.names:
                 yield SystemCommand(f"Board {name}", "Show this board", lambda name=name: screen.choose(name))
         yield SystemCommand("Quit", "Leave the dashboard", self.exit)
+
+
+async def _market(link: Link, id: str) -> Page:
+    """Live, or of the history where it is in no live table."""
+    link.market = id
+    try:
+        about = (await link.client.market(id)).history
+    except ClientError:
+        # The page says what is wrong.
+        about = None
+    return MarketPage(link, id) if about is None else PastPage(link, about)
 
 
 def _explained(error: ClientError, place: str) -> tuple[str, str, str]:
