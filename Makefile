@@ -7,7 +7,7 @@ PIP := $(BIN)/pip -qq --disable-pip-version-check --no-input
 ARGS ?=
 
 .DEFAULT_GOAL := help
-.PHONY: help demo up web test check fmt screenshots clean
+.PHONY: help demo up web test check fmt foreign screenshots clean
 WEB := src/crosstape/_web/index.html
 WEB_FILES := hatch_build.py $(wildcard web/*.json web/*.js web/*.ts web/*.html web/.npmrc) \
 	$(shell find web/src web/public -type f 2>/dev/null)
@@ -37,6 +37,9 @@ check: $(VENV)/dev.stamp $(WEB) ## run every gate: style, types, layers, house, 
 
 fmt: $(VENV)/dev.stamp ## format, fix what can be fixed, write the generated docs
 	@$(BIN)/ruff check --quiet --fix-only . ; $(BIN)/ruff format --quiet . ; $(BIN)/python scripts/docs ; $(BIN)/python scripts/dashboards
+
+foreign: $(VENV)/dev.stamp ## run nautilus_trader, hftbacktest and freqtrade over our exports (installs them into .foreign)
+	@PYTHON=$(abspath $(BIN))/python scripts/foreign $(ARGS)
 
 screenshots: $(VENV)/dev.stamp $(WEB) ## pictures of every page into docs/images, from the simulated world
 	@$(BIN)/python scripts/screenshots $(ARGS)

@@ -1,4 +1,4 @@
-"""The history in files that nautilus_trader, hftbacktest and freqtrade read, as their documentation has them."""
+"""The history in files that nautilus_trader, hftbacktest and freqtrade read; tests/foreign runs each over them."""
 
 from __future__ import annotations
 
@@ -30,7 +30,8 @@ def export(
 ) -> list[Path]:  # fmt: skip
     """Write what there is of an instrument between two times (ns) below `out`; the files written.
 
-    nautilus      `<id>-{trades,quotes,bars-<tf>}.parquet` for its Parquet loaders and data wranglers
+    nautilus      `<id>-{trades,quotes,bars-<tf>}.parquet` for its Parquet loaders and data wranglers; a bar's time
+                  is its close, so that no backtest knows it before
     hftbacktest   `<id>.npz`: trades, and the best bid and offer as depth, both at the venue's time
     freqtrade     `<PAIR>-<tf>.feather` and `<PAIR>-trades.feather`, futures below `futures/`
     ConfigError: there is nothing of it, or no such program or timeframe.
@@ -66,6 +67,17 @@ def _time(table: pa.Table, unit: str) -> Any:
     return pc.cast(ts, pa.timestamp(unit, "UTC"), safe=False)
 
 
+def _ids(trades: pa.Table) -> Any:
+    """The venue's; where it named none, time and place: some programs take trades of one ms for the same."""
+    import pyarrow as pa
+    import pyarrow.compute as pc
+
+    ids = pc.fill_null(trades["trade_id"].cast(pa.string()), "")
+    places = pa.array(range(trades.num_rows), pa.int64()).cast(pa.string())
+    own = pc.binary_join_element_wise(trades["ts"].cast(pa.string()), places, "-")
+    return pc.if_else(pc.equal(ids, ""), own, ids)
+
+
 def _nautilus(of: Any, market: str, native: str, out: Path, timeframes: Sequence[str]) -> list[Path]:
     import pyarrow as pa
     import pyarrow.compute as pc
@@ -74,9 +86,12 @@ def _nautilus(of: Any, market: str, native: str, out: Path, timeframes: Sequence
     trades, quotes = of("trades"), of("quotes")
     if trades.num_rows:
         side = pc.utf8_upper(trades["side"].cast(pa.string()))
+        # What is neither would become a sale: where one is not known, none is told.
+        known = pc.all(pc.is_in(side, pa.array(["BUY", "SELL"]))).as_py()
+        sides = {"side": side, "buyer_maker": pc.equal(side, "SELL")} if known else {}
         frames["trades"] = pa.table(
-            {"timestamp": _time(trades, "ns"), "price": trades["price"], "quantity": trades["size"], "side": side,
-             "buyer_maker": pc.equal(side, "SELL"), "trade_id": trades["trade_id"]}
+            {"timestamp": _time(trades, "ns"), "price": trades["price"], "quantity": trades["size"], **sides,
+             "trade_id": _ids(trades)}
         )  # fmt: skip
     if quotes.num_rows:
         frames["quotes"] = pa.table(
@@ -87,7 +102,8 @@ def _nautilus(of: Any, market: str, native: str, out: Path, timeframes: Sequence
         bars = of(f"candles_{name}")
         if bars.num_rows:
             columns = {field: bars[field] for field in ("open", "high", "low", "close", "volume")}
-            frames[f"bars-{name}"] = pa.table({"timestamp": _time(bars, "ns"), **columns})
+            span = pa.scalar(TIMEFRAMES_S[name] * 1_000_000_000, pa.duration("ns"))
+            frames[f"bars-{name}"] = pa.table({"timestamp": pc.add(_time(bars, "ns"), span), **columns})
     return [
         _parquet(table, out / f"{_safe(f'{native}.{market}')}-{name}.parquet") for name, table in frames.items()
     ]
@@ -119,8 +135,8 @@ def _events(n: int) -> Any:
 
 def _traded(trades: pa.Table) -> Any:
     found = _events(trades.num_rows)
-    bought = np.array(trades["side"].to_pylist(), object) == "buy"
-    found["ev"] = TRADE | EXCHANGE | LOCAL | np.where(bought, BUY, SELL)
+    side = np.array(trades["side"].to_pylist(), object)
+    found["ev"] = TRADE | EXCHANGE | LOCAL | np.where(side == "buy", BUY, np.where(side == "sell", SELL, 0))
     found["exch_ts"] = found["local_ts"] = trades["ts"].to_numpy()
     found["px"], found["qty"] = trades["price"].to_numpy(), trades["size"].to_numpy()
     return found
@@ -160,7 +176,7 @@ def _freqtrade(of: Any, market: str, native: str, out: Path, timeframes: Sequenc
     if trades.num_rows:
         empty = pa.repeat(pa.scalar(None, pa.string()), trades.num_rows)
         table = pa.table(
-            {"timestamp": pc.divide(trades["ts"], MS), "id": trades["trade_id"], "type": empty,
+            {"timestamp": pc.divide(trades["ts"], MS), "id": _ids(trades), "type": empty,
              "side": trades["side"].cast(pa.string()), "price": trades["price"], "amount": trades["size"],
              "cost": pc.multiply(trades["price"], trades["size"])}
         )  # fmt: skip
