@@ -22,6 +22,9 @@ from crosstape.model.event import OwnFill, OwnRefused
 from crosstape.model.frame import Frame, Kind
 from crosstape.sim.account import KEY
 from crosstape.sim.answer import Answer
+from crosstape.sim.binance.private import LISTEN
+from crosstape.sim.binance.private import ROUTES as MORE_ROUTES
+from crosstape.sim.bybit.private import ROUTES
 from crosstape.sim.fault import Conn
 from crosstape.tape.reader import play
 from crosstape.venues.bybit import BYBIT
@@ -42,8 +45,11 @@ def new_fills(views: list[View]) -> list[str]:
     return [event.id for view in views for _, event in view.events if type(event) is OwnFill]
 
 
-async def test_the_account_is_shown_whole_and_replays(tmp_path: Path, capfd: pytest.CaptureFixture[str]) -> None:
-    async with following(tmp_path, record=True) as there:
+@pytest.mark.parametrize("venue", ["bybit", "binance"])
+async def test_the_account_is_shown_whole_and_replays(
+    tmp_path: Path, capfd: pytest.CaptureFixture[str], venue: str
+) -> None:
+    async with following(tmp_path, venue, record=True) as there:
 
         def done() -> bool:
             there.rest() if len(there.own.fills) > 20 else there.hurry()
@@ -61,13 +67,19 @@ async def test_the_account_is_shown_whole_and_replays(tmp_path: Path, capfd: pyt
         assert by_seq[view.seq].own == view.own
         assert by_seq[view.seq].digest == view.digest
     written = everything_written(tmp_path) + "".join(capfd.readouterr()).encode()
-    assert b"walletBalance" in written, "frames are looked at as they were received"
-    for secret in (*SECRETS, "X-BAPI-SIGN", '"op":"auth","args"'):
+    assert b"updatedTime" in written or b"updateTime" in written, "frames are looked at as they were received"
+    for secret in (
+        *SECRETS,
+        there.shown.key if venue == "binance" else "X-BAPI-SIGN",
+        "signature",
+        '"auth","args"',
+    ):
         assert secret.encode() not in written
 
 
-async def test_nothing_is_lost_and_nothing_doubled_when_the_socket_is_cut(tmp_path: Path) -> None:
-    async with following(tmp_path, record=True) as there:
+@pytest.mark.parametrize("venue", ["bybit", "binance"])
+async def test_nothing_is_lost_and_nothing_doubled_when_the_socket_is_cut(tmp_path: Path, venue: str) -> None:
+    async with following(tmp_path, venue, record=True) as there:
         cuts = 0
 
         def done() -> bool:
@@ -95,19 +107,26 @@ class Counted:
         self.paths: list[str] = []
 
     def __call__(self, path: str, query: Mapping[str, str]) -> Answer | None:
-        if path.startswith(("/v5/account", "/v5/position", "/v5/order", "/v5/execution", "/fapi/")):
+        if path in ROUTES or path in MORE_ROUTES or path == LISTEN:
             self.paths.append(path)
         return None
 
 
 @pytest.mark.parametrize(
-    ("wrong", "said"),
-    [({"key": "unknown"}, "10003: API key is invalid."), ({"secret": "wrong"}, "10004: Error sign")],
+    ("venue", "wrong", "said"),
+    [
+        ("bybit", {"key": "unknown"}, "10003: API key is invalid."),
+        ("bybit", {"secret": "wrong"}, "10004: Error sign"),
+        ("binance", {"key": "unknown"}, "-2015: Invalid API-key"),
+        ("binance", {"secret": "wrong"}, "-1022: Signature"),
+    ],
 )
-async def test_a_wrong_key_says_so_and_does_not_hammer(tmp_path: Path, wrong: dict[str, str], said: str) -> None:
+async def test_a_wrong_key_says_so_and_does_not_hammer(
+    tmp_path: Path, venue: str, wrong: dict[str, str], said: str
+) -> None:
     count = Counted()
-    async with following(tmp_path, record=True, rest_faults=(count,), **wrong) as there:  # type: ignore[arg-type]
-        await there.until(lambda: there.own.state == "refused" and len(there.views) > 30)
+    async with following(tmp_path, venue, record=True, rest_faults=(count,), **wrong) as there:  # type: ignore[arg-type]
+        await there.until(lambda: there.own.state == "refused" and len(there.views) > 15)
         assert there.own.reason.startswith(said)
         (health,) = [h for h in there.live.feeds.health() if h.source.endswith(f"/{NAME}")]
         assert (health.state, health.last_error[:5]) == ("banned", said[:5])
@@ -119,6 +138,31 @@ async def test_a_wrong_key_says_so_and_does_not_hammer(tmp_path: Path, wrong: di
     assert [e.reason[:6] for e in refusals] == [said[:6]]
     for secret in (*SECRETS, *wrong.values()):
         assert secret == "wrong" or secret.encode() not in everything_written(tmp_path)
+
+
+async def test_a_listen_key_that_expires_is_replaced_and_nothing_is_missed(tmp_path: Path) -> None:
+    async with following(tmp_path, "binance", record=True) as there:
+        keys = list[str]()
+
+        def done() -> bool:
+            fresh = there.shown.key not in ("", *keys)
+            if (
+                fresh
+                and len(keys) < 2
+                and there.own.state == "synced"
+                and len(there.own.fills) > 8 * (len(keys) + 1)
+            ):
+                keys.append(there.shown.key)
+                there.shown.expire()
+            over = len(keys) == 2 and there.own.state == "synced" and len(there.own.fills) > 25
+            there.rest() if over else there.hurry()
+            return over and fresh and there.agrees()
+
+        await there.until(done)
+        keys.append(there.shown.key)
+    written = everything_written(tmp_path)
+    assert written.count(b"listenKeyExpired") >= 2, "the venue said so, and named the key"
+    assert all(key.encode() not in written for key in keys)
 
 
 def socket_refuses(conn: Conn, payload: bytes) -> list[bytes]:

@@ -2,10 +2,13 @@
 
 from __future__ import annotations
 
+import asyncio
 from typing import Any
 
+import aiohttp
 import pytest
 
+from crosstape.sim.account import KEY, SECRET
 from crosstape.sim.server import SimSettings, Urls, serve
 
 SETTINGS = SimSettings(venues=("binance",), seed=3, assets=12, rate=1500.0)
@@ -51,3 +54,52 @@ async def test_ccxt_pro(name: str) -> None:
             assert len(rates) == 20
         finally:
             await exchange.close()
+
+
+@pytest.mark.filterwarnings("ignore")
+async def test_ccxt_pro_sees_the_account() -> None:
+    pro = pytest.importorskip("ccxt.pro")
+    async with serve(SETTINGS) as simulation:
+        own = simulation.venues["binance"].stream.own  # type: ignore[attr-defined]
+        watch = {"fetchBalanceSnapshot": False, "awaitBalanceSnapshot": False}
+        made = pro.binanceusdm({"enableRateLimit": False, "apiKey": KEY, "secret": SECRET,
+                                "options": {"fetchMarkets": {"types": ["linear"]}, "watchBalance": watch}})  # fmt: skip
+        exchange = pointed(made, simulation.urls["binance"])
+        rest = simulation.urls["binance"].rest
+        private = {"fapiPrivate": "/fapi/v1", "fapiPrivateV2": "/fapi/v2", "fapiPrivateV3": "/fapi/v3"}
+        exchange.urls["api"] |= {name: rest + root for name, root in private.items()}
+        exchange.has["fetchCurrencies"] = False
+        try:
+            async with asyncio.timeout(40):
+                trades = await exchange.watch_my_trades()
+                orders = await exchange.watch_orders()
+                balance = await exchange.watch_balance()
+                past = await exchange.fetch_my_trades(trades[-1]["symbol"])
+                waiting = await exchange.fetch_open_orders("BTC/USDT:USDT")
+        finally:
+            await exchange.close()
+        known = {str(own.id(fill.number)) for fill in own.account.fills}
+        assert {trade["id"] for trade in trades} <= {trade["id"] for trade in past} <= known
+        assert {order["status"] for order in (*orders, *waiting)} <= {"open", "closed", "canceled"}
+        assert balance["USDT"]["total"] == pytest.approx(float(own.account.wallet), abs=1_000)
+
+
+async def test_a_listen_key_is_asked_for_with_the_key_alone_and_ends() -> None:
+    async with serve(SETTINGS) as simulation, aiohttp.ClientSession() as http:
+        urls, own = simulation.urls["binance"], simulation.venues["binance"].stream.own  # type: ignore[attr-defined]
+        address, headers = f"{urls.rest}/fapi/v1/listenKey", {"X-MBX-APIKEY": KEY}
+        async with http.post(address, headers={"X-MBX-APIKEY": "other"}) as refused:
+            assert (refused.status, (await refused.json())["code"]) == (401, -2015)
+        async with http.put(address, headers=headers) as none:
+            assert (await none.json())["code"] == -1125
+        async with http.post(address, headers=headers) as first, http.post(address, headers=headers) as again:
+            key = (await first.json())["listenKey"]
+            assert (await again.json())["listenKey"] == key
+        async with (
+            http.ws_connect(f"{urls.ws}/private/ws?listenKey={key}&events=listenKeyExpired") as good,
+            http.ws_connect(f"{urls.ws}/private/ws?listenKey=other") as silent,
+        ):
+            own.until_ns = 0
+            told = await asyncio.wait_for(good.receive_json(), 10)
+            assert (told["e"], told["listenKey"]) == ("listenKeyExpired", key)
+            assert not silent.closed, "a key that is none is let in, and hears nothing"

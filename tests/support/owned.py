@@ -3,8 +3,10 @@
 from __future__ import annotations
 
 import contextlib
+import time
 from collections.abc import AsyncIterator, Callable
 from pathlib import Path
+from typing import Any
 
 import msgspec
 
@@ -55,9 +57,12 @@ class Following:
         keeper: Keeper | None,
     ) -> None:  # fmt: skip
         self.simulation, self._start, self.cuts = simulation, start, 0
+        self._cut: set[int] = set()
+        self._cut_ts = 0
         self.restart(keeper)
         self.server: Server = simulation.venues[venue]
-        self.theirs: Account = self.server.stream.own.account  # type: ignore[attr-defined]
+        self.shown: Any = self.server.stream.own  # type: ignore[attr-defined]
+        self.theirs: Account = self.shown.account
 
     def restart(self, keeper: Keeper | None = None) -> None:
         """A new crosstape over the same folder; views that it restores are not shown."""
@@ -74,9 +79,7 @@ class Following:
             return came
 
         await run_until(self.live, self.views, look, bound_s)
-        assert came, (
-            f"not within {bound_s:.0f} s: {[(a.state, a.reason, len(a.fills)) for a in self.views[-1].own]}"
-        )
+        assert came, f"not within {bound_s:.0f} s: {self.differs() if self.views[-1].own else None}"
 
     @property
     def own(self) -> OwnAccount:
@@ -94,25 +97,35 @@ class Following:
             order.created_ns = 0
 
     def cut(self) -> int:
-        """Cut the private sockets; how many there were."""
-        mine = [c for c in self.server.connections.values() if c.category.startswith("private")]
+        """Cut the private sockets; how many there were that had not been cut."""
+        mine = [
+            c for c in self.server.connections.values() if c.category == "private" and c.number not in self._cut
+        ]
         for connection in mine:
+            self._cut.add(connection.number)
+            self._cut_ts = time.time_ns()
             connection.cut(Close(1006))
         return len(mine)
 
     def agrees(self) -> bool:
-        """Whether all that is known of the account is all that there is of it."""
+        """Whether all that is known of the account is all that there is of it, and was asked since the last cut."""
+        return not self.differs()
+
+    def differs(self) -> list[str]:
+        """Where it does not agree."""
         own, theirs, name = self.own, self.theirs, self.theirs.contract
-        fills = [(name(f.order.row).symbol, name(f.order.row).size_text(f.lots)) for f in theirs.fills]
+        fills = sorted((name(f.order.row).symbol, name(f.order.row).size_text(f.lots)) for f in theirs.fills)
         held = {
             name(row).symbol: name(row).size_text(abs(p.lots)) for row, p in theirs.positions.items() if p.lots
         }
-        return (
-            [(f.symbol, f.size) for f in own.fills] == fills[-200:]
-            and {p.symbol: p.size for p in own.positions} == held
-            and len(own.orders) == len(theirs.open)
-            and [b.total for b in own.balances] == [f"{theirs.wallet:f}"]
+        pairs = (
+            ("state", own.state == "synced" and own.whole_ts > self._cut_ts, True),
+            ("fills", sorted((f.symbol, f.size) for f in own.fills), fills),
+            ("positions", {p.symbol: p.size for p in own.positions}, held),
+            ("orders", len(own.orders), len(theirs.open)),
+            ("balances", [b.total for b in own.balances], [f"{theirs.wallet:f}"]),
         )
+        return [f"{what}: {mine} for {right}"[:300] for what, mine, right in pairs if mine != right]
 
 
 @contextlib.asynccontextmanager

@@ -222,7 +222,7 @@ def hosted(venue: Venue) -> Venue:
 
     if venue.private is None:
         return venue
-    guest = Credential("demo", venue.id, KEY, SECRET)
+    guest = Credential(f"demo-{venue.id}", venue.id, KEY, SECRET)
     return msgspec.structs.replace(venue, private=msgspec.structs.replace(venue.private, guest=guest))
 
 

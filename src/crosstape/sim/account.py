@@ -75,7 +75,10 @@ class News(Struct):
 
 class Account:
     """Every so often an order at the touch or at the market, on the busiest contracts settled in dollars; those
-    that wait are filled by the market's own trades. Bounded: the oldest ended orders and fills are forgotten."""
+    that wait are filled by the market's own trades. Bounded: the oldest ended orders and fills are forgotten.
+
+    changed_ns   when each position last changed
+    """
 
     def __init__(self, world: World, venue: str, market: str) -> None:
         contracts = world.rows.contracts
@@ -90,6 +93,7 @@ class Account:
         self.fills: deque[Fill] = deque(maxlen=KEPT_FILLS)
         self.positions: dict[int, Position] = {}
         self.numbers = self.executions = 0
+        self.changed_ns: dict[int, int] = {}
         self.due_ns = world.now_ns + EVERY_NS
 
     def step(self, happened: Happened) -> News:
@@ -154,6 +158,7 @@ class Account:
         self.executions += 1
         profit = self._hold(order.row, lots if order.buy else -lots, value if order.buy else -value)
         self.wallet += profit - fee
+        self.changed_ns[order.row] = self.world.now_ns
         fill = Fill(self.executions, order, self.world.now_ns, price, lots, maker, fee, profit)
         self.fills.append(fill)
         news.fills.append(fill)

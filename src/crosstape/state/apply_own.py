@@ -21,7 +21,7 @@ TOUCHED = 5_000
 # What happened so shortly before a picture may not be in it yet; without the venue's time for it, what came so
 # shortly before it did.
 SLACK_NS = 1_000_000_000
-GRACE_NS = 5_000_000_000
+GRACE_NS = 3_000_000_000
 OPEN = "open"
 Dated = TypeVar("Dated", OwnBalance, OwnPosition, OwnOrder)
 
@@ -46,7 +46,9 @@ def _position(state: State, source: Source, event: OwnPosition, ts: int) -> None
 
 
 def _order(state: State, source: Source, event: OwnOrder, ts: int) -> None:
-    owned, key, over = state.own[source.name], f"{event.market}:{event.id}", event.status != OPEN
+    owned, over = state.own[source.name], event.status != OPEN
+    # An id is a symbol's own at some venues.
+    key = f"{event.market}:{event.symbol}:{event.id}"
     event = msgspec.structs.replace(event, account=_name(source))
     ended = owned.ended.get(key)
     if ended is not None and (not over or event.ts_event <= ended):
@@ -60,7 +62,7 @@ def _order(state: State, source: Source, event: OwnOrder, ts: int) -> None:
 
 
 def _fill(state: State, source: Source, event: OwnFill, ts: int) -> None:
-    owned, key = state.own[source.name], f"{event.market}:{event.id}"
+    owned, key = state.own[source.name], f"{event.market}:{event.symbol}:{event.id}"
     if key in owned.known:
         source.duplicates += 1
         return

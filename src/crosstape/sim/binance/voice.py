@@ -1,15 +1,18 @@
 """Binance's voice: its streams, commands and REST over one world."""
 
-from collections.abc import Collection
+from collections.abc import Collection, Iterator
 from typing import Any, Final
 
 import msgspec
 from msgspec import Struct
 
+from crosstape.sim.account import Account
 from crosstape.sim.answer import Answer
+from crosstape.sim.binance import private
 from crosstape.sim.binance.rest import answer
 from crosstape.sim.binance.stream import Stream
-from crosstape.sim.dialect import Ask, Query, Reply, Seat
+from crosstape.sim.dialect import Ask, Key, Query, Reply, Seat
+from crosstape.sim.facts import Happened
 from crosstape.sim.weights import Weights
 from crosstape.sim.world import World
 
@@ -26,15 +29,18 @@ class Command(Struct):
 
 
 class BinanceVoice(Stream):
-    """The streams of `Stream` with what clients say and ask."""
+    """The streams of `Stream` with what clients say and ask, and the account that trades there."""
 
     def __init__(self, world: World) -> None:
         super().__init__(world)
+        self.own = private.PrivateSide(Account(world, "binance", "usdm"))
         self.weights = {"usdm": Weights(2400), "spot": Weights(6000)}
 
     def seat(self, path: str, query: Query) -> Seat | None:
         """[/public|/market]/ws[/<stream>] sends bare messages, …/stream[?streams=a/b] puts an envelope on."""
         parts = path.strip("/").split("/")
+        if parts[0] == private.CATEGORY:
+            return self.own.seat(query)
         route = ROUTES.get(parts[0])
         if route is not None:
             parts = parts[1:]
@@ -43,6 +49,29 @@ class BinanceVoice(Stream):
         raw, named = parts[0] == "ws", tuple(parts[1:])
         named += tuple(name for name in query.get("streams", "").split("/") if name)
         return Seat((route or "spot") + ("/raw" if raw else ""), named)
+
+    def known(self, key: Key) -> bool:
+        """Whether this stream will ever speak here."""
+        return key[1].endswith(f":{self.own.key}") if key[0] == private.CATEGORY else super().known(key)
+
+    def open(self, key: Key) -> bytes | None:
+        """Nothing is sent first."""
+        if key[0] != private.CATEGORY:
+            return super().open(key)
+        self.own.open.add(key[1])
+        return None
+
+    def close(self, key: Key) -> None:
+        """Stops a stream nobody listens to."""
+        if key[0] == private.CATEGORY:
+            self.own.open.discard(key[1])
+        else:
+            super().close(key)
+
+    def publish(self, happened: Happened) -> Iterator[tuple[Key, bytes]]:
+        """The market's messages, then the account's."""
+        yield from super().publish(happened)
+        yield from self.own.publish(self.own.account.step(happened), self.world.now_ns)
 
     def reply(self, category: str, conn_id: str, held: Collection[str], text: bytes) -> Reply:
         """Commands; a stream that does not exist here is acknowledged like any other."""
@@ -63,8 +92,9 @@ class BinanceVoice(Stream):
         return Reply((_said(None, command.id),), "subscribe", fresh)
 
     def answer(self, ask: Ask) -> Answer:
-        """Public REST is GET only."""
-        return answer(self, self.weights, ask.path, ask.query)
+        """GET only, but for listen keys; signed where it is about the account."""
+        found = self.own.answer(ask, self.world.now_ns)
+        return found if found is not None else answer(self, self.weights, ask.path, ask.query)
 
 
 def _said(result: list[str] | None, number: Any) -> bytes:

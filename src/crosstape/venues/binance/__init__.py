@@ -12,6 +12,7 @@ from crosstape.model.instrument import Instrument
 from crosstape.venues.binance.account import ACCOUNT
 from crosstape.venues.binance.builtin import builtin
 from crosstape.venues.binance.past import decode_funding_past, funding_past
+from crosstape.venues.binance.private import PRIVATE
 from crosstape.venues.binance.rest import (
     ROOTS,
     backfill,
@@ -151,4 +152,5 @@ BINANCE = Venue(
     funding=funding_past,
     builtin=builtin,
     account=ACCOUNT,
+    private=PRIVATE,
 )

@@ -260,7 +260,7 @@ def pictures(since: int, until: int) -> tuple[Request, ...]:
         out.append(Request(name, path, (("category", "linear"), ("settleCoin", COINS[0]), ("limit", "50"))))
         out.append(Request(name, path, (("category", "inverse"), ("limit", "50"))))
     out.append(Request("orders", "/v5/order/realtime", (("category", "spot"), ("limit", "50"))))
-    for start in range(since // MS, until // MS, WEEK_MS):
+    for start in range(since // MS, max(until // MS, since // MS + 1), WEEK_MS):
         # What happens while we ask belongs to the last span.
         end = start + WEEK_MS
         for category in ("linear", "inverse", "spot"):
