@@ -60,6 +60,7 @@ class DemoSettings(msgspec.Struct, frozen=True):
     assets       how many it has; some have several instruments
     rate         messages a second it aims at, over all subscriptions
     faults       faults of its venues, in the chaos lab's language, from the start
+    account      follow the accounts that its venues have: an own account, live, of nobody's
     """
 
     venues: tuple[str, ...] = ("bybit", "binance", "okx", "hyperliquid")
@@ -67,6 +68,7 @@ class DemoSettings(msgspec.Struct, frozen=True):
     assets: Annotated[int, Meta(ge=10, le=2000)] = 200
     rate: Annotated[float, Meta(gt=0)] = 3_000.0
     faults: tuple[str, ...] = ()
+    account: bool = True
 
 
 class VenueSettings(msgspec.Struct, frozen=True):

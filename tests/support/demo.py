@@ -44,7 +44,8 @@ class Demo:
         self._folder, self._port = folder, port
         self._more = ("--assets", "14", "--rate", "250", *(() if tape else ("--no-tape",)))
         self._environment = {**os.environ, "PYTHONPATH": str(ROOT / "src"), "PYTHONUNBUFFERED": "1",
-                             "CROSSTAPE_DEMO__VENUES": "bybit,hyperliquid", **environment}  # fmt: skip
+                             "CROSSTAPE_DEMO__VENUES": "bybit,hyperliquid", "CROSSTAPE_DEMO__ACCOUNT": "false",
+                             **environment}  # fmt: skip
         self._process: subprocess.Popen[bytes] | None = None
         self.url = ""
         self.headers: dict[str, str] = {}

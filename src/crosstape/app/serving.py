@@ -197,7 +197,8 @@ async def simulated(demo: DemoSettings) -> AsyncIterator[tuple[Venue, ...]]:
         line = await process.stdout.readline()
         if not line:
             raise ConfigError("the simulated world did not start; see its message above")
-        yield tuple(located(line, names))
+        found = tuple(located(line, names))
+        yield tuple(hosted(venue) for venue in found) if demo.account else found
     finally:
         with contextlib.suppress(ProcessLookupError):
             process.terminate()
@@ -211,7 +212,7 @@ def located(line: bytes, names: list[str]) -> Iterator[Venue]:
         if venue.id not in names:
             continue
         urls = found[venue.id] if len(names) > 1 else found
-        located = hosted(addressed(venue, urls["rest"], urls["ws"]))
+        located = addressed(venue, urls["rest"], urls["ws"])
         markets = tuple(s.market for s in venue.streams if s.market not in UNSIMULATED)
         yield narrowed(located, markets)
 
