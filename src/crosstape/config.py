@@ -38,6 +38,7 @@ class TapeSettings(msgspec.Struct, frozen=True):
     segment_minutes   a segment, and with it a checkpoint, begins at least this often
     segment_mb        and at this size
     segment_frames    and after so many frames: what a restart may have to fold
+    stalled_s         a disk that does not answer for so long ends the recording
     checkpoints       let segments begin with a checkpoint
     library           tapes to replay beside the recording: its subfolders; "" = "tapes" in the data folder
     """
@@ -48,6 +49,7 @@ class TapeSettings(msgspec.Struct, frozen=True):
     segment_minutes: Annotated[float, Meta(gt=0)] = 5.0
     segment_mb: Annotated[int, Meta(gt=0)] = 256
     segment_frames: Annotated[int, Meta(gt=0)] = 2_000_000
+    stalled_s: Annotated[float, Meta(gt=0)] = 30.0
     checkpoints: bool = True
     library: str = ""
 
@@ -122,11 +124,13 @@ class Config(msgspec.Struct, frozen=True):
     """Everything that can be set.
 
     data        the folder for all that is kept
+    stop_s      told to end it drains; after so long it ends whatever a disk or a server still owes it
     log_level   debug, info, warning or error
     log_json    one JSON object a line instead of plain text
     """
 
     data: str = "~/.local/share/crosstape"
+    stop_s: Annotated[float, Meta(gt=0)] = 80.0
     log_level: Literal["debug", "info", "warning", "error"] = "info"
     log_json: bool = False
     engine: EngineSettings = EngineSettings()

@@ -9,6 +9,7 @@ import signal
 import subprocess
 import sys
 import time
+from collections.abc import Sequence
 from pathlib import Path
 from typing import Any
 
@@ -20,21 +21,24 @@ BOUND_S = 60.0
 
 
 class Process:
-    """`crosstape up` for one venue; `limits` runs in the child before it starts."""
+    """`crosstape up` for one venue; `limits` runs in the child before it starts, `within` is a command that runs it,
+    `more` are lines of its configuration."""
 
     def __init__(
-        self, folder: Path, rest: str, ws: str, venue: str = "bybit", limits: Any = None, **tape: Any
-    ) -> None:
-        lines = [f'data = "{folder}"', "[engine]", 'mode = "simulated"', "backfill_hours = 0", "[engine.universe]",
+        self, place: Path, rest: str, ws: str, venue: str = "bybit", limits: Any = None, data: Path | None = None,
+        more: Sequence[str] = (), within: Sequence[str] = (), **tape: Any
+    ) -> None:  # fmt: skip
+        lines = [f'data = "{data or place}"', *more, "[engine]",
+                 'mode = "simulated"', "backfill_hours = 0", "[engine.universe]",
                  "top = 8", "min_24h_volume = 0", "[api]", "port = 0", f"[venues.{venue}]", f'rest = "{rest}"',
                  f'stream = "{ws}"', "[tape]", *(f"{key} = {value}" for key, value in tape.items())]  # fmt: skip
         for other in VENUES:
             if other.id != venue:
                 lines += [f"[venues.{other.id}]", "enabled = false"]
-        path = folder / "crosstape.toml"
+        path = place / "crosstape.toml"
         path.write_text("\n".join(lines))
-        self.folder, self.log = folder, folder / "log.txt"
-        command = [sys.executable, "-m", "crosstape", "-c", str(path), "up"]
+        self.folder, self.log = place, place / "log.txt"
+        command = [*within, sys.executable, "-m", "crosstape", "-c", str(path), "up"]
         environment = os.environ | {"PYTHONPATH": os.pathsep.join(sys.path), "PYTHONUNBUFFERED": "1"}
         self._errors = self.log.open("ab")
         self.process = subprocess.Popen(

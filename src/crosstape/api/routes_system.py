@@ -30,10 +30,11 @@ async def health(context: Context, ask: Ask[Query]) -> Answer:
 
 
 async def ready(context: Context, ask: Ask[Query]) -> Answer:
-    """200 when the catalogue is known and the newest view is fresh; else 503 with the reasons."""
+    """200 when the catalogue is known and the newest view is fresh, with what is wrong all the same (a recording
+    that has ended); else 503 with the reasons."""
     reasons = not_ready(context)
     if not reasons:
-        return context.json({"status": "ready"})
+        return context.json({"status": "ready", "warnings": warnings(context)})
     error = ApiError(503, "not_ready", "; ".join(reasons))
     return Answer(error.body, status=503)
 
@@ -54,6 +55,17 @@ def not_ready(context: Context) -> list[str]:
     return reasons
 
 
+def warnings(context: Context) -> list[str]:
+    """What is wrong though answers are good: what happens now is kept nowhere."""
+    now = context.status()
+    found = []
+    if now.tape.failed:
+        found.append(f"recording has ended: {now.tape.failed}; {now.tape.lost} frames are on no tape")
+    if now.history.failed:
+        found.append(f"the history is not written: {now.history.failed}")
+    return found
+
+
 async def status(context: Context, ask: Ask[Query]) -> Answer:
     """Sources, hosts, recording, clients, and which metrics work."""
     return context.json(status_record(context))
@@ -69,6 +81,7 @@ def status_record(context: Context) -> Record:
     return {
         "version": context.version,
         "reasons_not_ready": not_ready(context),
+        "warnings": warnings(context),
         "process": process,
         "instruments": len(view.rows.index) if view else 0,
         "late_trades": view.late_trades if view else 0,

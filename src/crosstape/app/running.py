@@ -159,5 +159,6 @@ def _limits(config: Config) -> Limits:
         segment_ns=int(tape.segment_minutes * 60e9),
         segment_bytes=tape.segment_mb * 1_000_000,
         segment_frames=tape.segment_frames,
+        stalled_s=tape.stalled_s,
         retention_bytes=int(tape.retention_gb * 1e9),
     )

@@ -18,6 +18,7 @@ from crosstape.api.hub import Hub
 from crosstape.api.server import serving
 from crosstape.app.accounts import Keyring, follow
 from crosstape.app.asking import open_sql
+from crosstape.app.ending import end_within
 from crosstape.app.inflow import inflow
 from crosstape.app.journal import Journal
 from crosstape.app.keeping import Keeper
@@ -135,8 +136,14 @@ def _ledger(config: Config) -> Ledger | None:
 async def _until_told(live: Live, say: Callable[[str], None], once: bool) -> None:
     stop = asyncio.Event()
     loop = asyncio.get_running_loop()
+
+    def told() -> None:
+        if not stop.is_set():
+            end_within(live.config.stop_s)
+        stop.set()
+
     for number in (signal.SIGINT, signal.SIGTERM):
-        loop.add_signal_handler(number, stop.set)
+        loop.add_signal_handler(number, told)
     try:
         reached = await _reached(live, stop)
         if once:

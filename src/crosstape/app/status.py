@@ -125,14 +125,14 @@ class Vitals:
         return rate
 
     def _tape(self) -> TapeStatus:
-        recorder, folder = self._live.recorder, self._live.config.tape_folder
+        recorder = self._live.recorder
         if recorder is None:
             return TapeStatus()
         return TapeStatus(
             recording=not recorder.failed,
-            folder=str(folder),
+            folder=str(self._live.config.tape_folder),
             bytes=recorder.bytes_written,
-            segments=sum(1 for _ in folder.glob("*.tape")) if folder.is_dir() else 0,
+            segments=recorder.segments,
             failed=recorder.failed,
             lost=recorder.lost,
             troubles=dict(recorder.troubles),

@@ -234,9 +234,10 @@ class Health(msgspec.Struct, frozen=True):
 
 
 class Ready(Answer, frozen=True):
-    """Good to rely on; Refused (503) with the reasons where it is not."""
+    """Good to rely on; Refused (503) with the reasons where it is not. `warnings`: what is kept nowhere."""
 
     status: str = ""
+    warnings: tuple[str, ...] = ()
 
 
 class Status(Answer, frozen=True):
@@ -244,6 +245,7 @@ class Status(Answer, frozen=True):
 
     version: str = ""
     reasons_not_ready: tuple[str, ...] = ()
+    warnings: tuple[str, ...] = ()
     process: Row = {}
     instruments: int = 0
     late_trades: int = 0

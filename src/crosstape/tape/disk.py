@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import queue
 import threading
+import time
 from collections import Counter
 from pathlib import Path
 
@@ -62,6 +63,7 @@ class Disk:
         self.written = 0
         self.bytes_written = 0
         self.segment: SegmentFile | None = None
+        self.segments = _count(folder)
         self.troubles: Counter[str] = Counter()
         self._folder = folder
         self._limits = limits
@@ -70,6 +72,7 @@ class Disk:
         self._done = 0
         self._compressor = zstandard.ZstdCompressor(level=limits.level, write_checksum=True)
         self._synced_ts = 0
+        self._began = 0.0
         self._checkpoint: CheckpointFile | None = None
         self._thread = threading.Thread(target=self._run, name="tape", daemon=True)
         self._thread.start()
@@ -78,6 +81,12 @@ class Disk:
     def backlog(self) -> int:
         """Bytes that wait for the disk."""
         return self._put - self._done
+
+    @property
+    def busy_s(self) -> float:
+        """For how long the disk has not answered: 0 while nothing is asked of it."""
+        began = self._began
+        return time.monotonic() - began if began else 0.0
 
     def put(self, job: Job, size: int = 0) -> None:
         """Queue a job that holds `size` bytes; never blocks."""
@@ -103,7 +112,9 @@ class Disk:
         finished = False
         try:
             while (job := self._jobs.get()) is not None:
+                self._began = time.monotonic()
                 self._do(job)
+                self._began = 0.0
             finished = True
         finally:
             if not finished:
@@ -136,6 +147,7 @@ class Disk:
             self._close_segment()
             self.segment = SegmentFile(self._folder, job.opens)
             self._prune(job.opens.first_seq)
+            self.segments = _count(self._folder)
         segment = self.segment
         if self.failed or segment is None:
             return
@@ -184,3 +196,8 @@ class Disk:
         checkpoint, self._checkpoint = self._checkpoint, None
         if checkpoint is not None:
             checkpoint.abort()
+
+
+def _count(folder: Path) -> int:
+    """Segments that are there. Asked by the thread that may wait, not by who shows it."""
+    return sum(1 for _ in folder.glob("*.tape"))

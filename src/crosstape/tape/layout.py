@@ -37,6 +37,7 @@ class Limits(msgspec.Struct, frozen=True):
     block_*        when frames leave for the disk: what a torn tail, or `kill -9`, may cost
     sync_ns        how much tape time may pass between two fsyncs: what a power cut may cost
     backlog_bytes  what may wait for the disk before recording ends
+    stalled_s      a write or an fsync that takes longer ends it too
     retention_bytes  what the folder may hold; the oldest segments go first
     """
 
@@ -48,6 +49,7 @@ class Limits(msgspec.Struct, frozen=True):
     block_frames: int = 4096
     sync_ns: int = 5_000_000_000
     backlog_bytes: int = 256 << 20
+    stalled_s: float = 30.0
     retention_bytes: int = 20_000_000_000
     level: int = 1
 

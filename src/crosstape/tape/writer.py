@@ -67,8 +67,9 @@ class TapeWriter:
     """Implements `Recorder`.
 
     `append` keeps frames until a block is full or a second of tape time has passed, then encodes it and hands
-    it to the disk's thread. When that thread fails, or falls behind by more than `backlog_bytes`, recording
-    ends: `failed` says why, `lost` counts the frames that are not on the tape.
+    it to the disk's thread. When that thread fails, falls behind by more than `backlog_bytes` or waits for the
+    disk for more than `stalled_s`, recording ends: `failed` says why, `lost` counts the frames that are not on the
+    tape.
     """
 
     def __init__(
@@ -111,6 +112,11 @@ class TapeWriter:
         return self._disk.bytes_written
 
     @property
+    def segments(self) -> int:
+        """Segments in the folder when the newest one began."""
+        return self._disk.segments
+
+    @property
     def troubles(self) -> Mapping[str, int]:
         """What failed without ending the recording, by what: checkpoint, retention."""
         return self._disk.troubles
@@ -135,6 +141,8 @@ class TapeWriter:
         """Hand what is pending to the disk, without waiting for it."""
         pending, self._pending, self._pending_bytes = self._pending, [], 0
         self._taken += len(pending)
+        if self._disk.busy_s > self._limits.stalled_s and not self.failed:
+            self._failed = f"the disk has not answered for {self._disk.busy_s:.0f} s"
         for frames in _portions(pending, self._limits):
             if self.failed:
                 return
@@ -187,9 +195,10 @@ class TapeWriter:
             raise StoreError(self.failed)
 
     def close(self, timeout_s: float = 60.0) -> None:
-        """Write what is pending, sync, and stop the thread. Never raises: see `failed`."""
+        """Write what is pending, sync, and stop the thread; a disk that does not answer is not waited for. Never
+        raises: see `failed`."""
         self.flush()
-        self._disk.close(timeout_s)
+        self._disk.close(1.0 if self._disk.busy_s > self._limits.stalled_s else timeout_s)
 
 
 def _header(origin: Origin, first_seq: int, ts: int, previous: int | None) -> SegmentHeader:

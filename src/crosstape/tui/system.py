@@ -75,10 +75,12 @@ def process(status: Status) -> Sequence[Spans]:
                       f"{_number(web.get('per_s'))} messages/s"),
         ("digest", status.digest),
     )  # fmt: skip
-    not_ready: list[Spans] = [
-        [("not ready          ", LABEL), (reason, DOWN)] for reason in status.reasons_not_ready
-    ]
-    return [*([(f"{name:<19}", LABEL), (text, PLAIN)] for name, text in lines), *not_ready]
+    facts: list[Spans] = [[(f"{name:<19}", LABEL), (text, PLAIN)] for name, text in lines]
+    wrong, not_ready = (
+        [[(f"{what:<19}", LABEL), (reason, DOWN)] for reason in reasons]
+        for what, reasons in (("WRONG", status.warnings), ("not ready", status.reasons_not_ready))
+    )
+    return [*wrong, *facts, *not_ready]
 
 
 def _number(value: float | None, unit: str = "") -> str:

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import contextlib
 import queue
 import threading
 import time
@@ -61,11 +62,14 @@ class Recorder:
         except queue.Full:
             self.lost += len(moment.events)
 
-    def close(self) -> None:
-        """Write what was taken, whole, and end."""
+    def close(self, timeout_s: float = 30.0) -> None:
+        """Write what was taken, whole, and end. A disk that does not answer in time has failed."""
         if self._thread.is_alive():
-            self._queue.put((STOP, False))
-            self._thread.join()
+            with contextlib.suppress(queue.Full):
+                self._queue.put((STOP, False), timeout=timeout_s)
+                self._thread.join(timeout_s)
+        if self._thread.is_alive():
+            self.failed = self.failed or f"the disk did not answer within {timeout_s:g} s"
 
     def _work(self) -> None:
         ended = False
