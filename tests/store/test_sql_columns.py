@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import random
 import re
 from collections.abc import Iterator
 from typing import Any
@@ -160,3 +161,33 @@ def test_what_changes_is_seen_and_what_does_not_stays(sql: Sql, live: Live) -> N
     assert sql.query(text).table.to_pylist() == outright(live, text).to_pylist()
     sql._child.end()
     assert sql.query(text).table.to_pylist() == outright(live, text).to_pylist()
+
+
+def test_columns_go_over_when_they_are_first_named(sql: Sql, live: Live) -> None:
+    """Random queries over columns of which some are new memory each time, some not, and some rows."""
+    rng = random.Random(5)
+    live.version = 999
+    live.rows, live.names, live.columns = ROWS, np.array([f"m:{letter}" for letter in "ABCDEF"]), dict(WIDE)
+    for turn in range(150):
+        if rng.random() < 0.6:
+            live.version = 1_000 + turn
+            for name in rng.sample(list(live.columns), rng.randrange(6)):
+                live.columns = {**live.columns, name: live.columns[name] + turn}
+        if rng.random() < 0.1:
+            live.version = 2_000 + turn
+            live.rows = np.array(sorted(rng.sample(range(6), 4)))
+        if rng.random() < 0.05:
+            sql._child.end()
+        names = rng.sample([*WIDE, "quality", "last"], rng.randrange(1, 4))
+        text = f"select {', '.join(names)} from live" if rng.random() < 0.9 else "select * from live"
+        assert sql.query(text).table.to_pylist() == outright(live, text).to_pylist()
+
+
+def test_a_column_that_went_is_told_with_those_that_are_left(sql: Sql, live: Live) -> None:
+    live.version, live.columns = 3_000, dict(WIDE)
+    assert sql.query("select c0 from live").table.num_rows == 4
+    live.version, live.columns = 3_001, {name: values for name, values in WIDE.items() if name != "c0"}
+    with pytest.raises(QueryError, match=r'"c0" not found in FROM clause[^C]*Candidate bindings: .*c1'):
+        sql.query("select c0 from live")
+    live.version, live.columns = 3_002, dict(WIDE)
+    assert sql.query("select c0 from live").table.equals(outright(live, "select c0 from live"))

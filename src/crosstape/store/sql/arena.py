@@ -29,7 +29,7 @@ class Arena:
         self._size = 0
         self._next = 0
         self._places: dict[str, tuple[int, int]] = {}
-        self._held: dict[str, tuple[int, object, Sequence[F64 | None]]] = {}
+        self._held: dict[str, tuple[tuple[object, ...], object, dict[str, F64]]] = {}
         self._map: mmap.mmap | None = None
 
     def put(self, key: str, table: pa.Table) -> tuple[int, int]:
@@ -45,24 +45,28 @@ class Arena:
         sink.close()
         return offset, size
 
-    def fill(self, key: str, block: Block) -> tuple[int, int]:
-        """Where the block is now: its rows, then its columns one after the other; what is there already stays."""
-        columns = list(block.columns.values())
-        n, all_rows = block.rows.size, columns[0].size if columns else 0
-        size = 8 * (n + all_rows * len(columns))
+    def fill(self, key: str, block: Block, names: Sequence[str]) -> Place:
+        """Where these columns of the block are now, behind its rows; what is there already stays."""
+        order = list(block.columns)
+        n, all_rows = block.rows.size, block.columns[order[0]].size
+        size = 8 * (n + all_rows * len(order))
         offset = self._place(key, size)
         room = memoryview(self._mapped())[offset : offset + size]
-        there, rows, held = self._held.get(key, (-1, None, []))
-        shape = (len(columns), all_rows)
-        if there != offset or rows is not block.rows or len(held) != len(columns):
+        here = (offset, order, all_rows)
+        was, rows, held = self._held.get(key, ((), None, {}))
+        if was != here or rows is not block.rows:
             np.copyto(np.frombuffer(room, np.int64, n), block.rows)
-            held = [None] * len(columns)
-        values = np.frombuffer(room, np.float64, offset=8 * n).reshape(shape)
-        for i, (column, old) in enumerate(zip(columns, held, strict=True)):
-            if column is not old:
-                values[i] = column
-        self._held[key] = (offset, block.rows, columns)
-        return offset, size
+            held = {}
+        values = np.frombuffer(room, np.float64, offset=8 * n).reshape(len(order), all_rows)
+        places = {name: i for i, name in enumerate(order)}
+        wrote = [name for name in names if held.get(name) is not block.columns[name]]
+        for name in wrote:
+            values[places[name]] = held[name] = block.columns[name]
+        self._held[key] = (here, block.rows, held)
+        return Place(
+            key, offset, size, names=tuple(names), at=tuple(places[name] for name in names), total=len(order),
+            rows=n, wrote=tuple(wrote),
+        )  # fmt: skip
 
     def clear(self) -> None:
         """Nobody reads any more: begin anew."""
@@ -105,11 +109,11 @@ class Shelf:
         return pa.ipc.open_stream(pa.py_buffer(self._bytes(offset, size))).read_all()
 
     def block(self, place: Place) -> tuple[NDArray[np.int64], dict[str, F64]]:
-        """Which rows and the columns of a block; valid until its key is filled again."""
+        """Which rows, and the columns of a block; valid until its key is filled again."""
         room = self._bytes(place.offset, place.size)
-        values: Any = np.frombuffer(room, np.float64, offset=8 * place.rows)
-        values = values.reshape(len(place.names), -1)
-        return np.frombuffer(room, np.int64, place.rows), dict(zip(place.names, values, strict=True))
+        values: Any = np.frombuffer(room, np.float64, offset=8 * place.rows).reshape(place.total, -1)
+        columns = {name: values[at] for name, at in zip(place.names, place.at, strict=True)}
+        return np.frombuffer(room, np.int64, place.rows), columns
 
     def _bytes(self, offset: int, size: int) -> memoryview:
         if offset + size > len(self._map):

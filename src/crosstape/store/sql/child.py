@@ -6,11 +6,13 @@ import contextlib
 import os
 import subprocess
 import sys
+from collections import OrderedDict
 from collections.abc import Mapping
 from pathlib import Path
 from typing import IO
 
 import msgspec
+from msgspec import structs
 
 from crosstape.store.sql.arena import Arena
 from crosstape.store.sql.parts import Block, Part, Tables
@@ -25,6 +27,8 @@ DIED = "the query needed more than its process may have, and was ended"
 # Its memory is bounded by addresses: allocators that reserve gigabytes, or some for every thread, are told not to.
 PLAIN = {"ARROW_DEFAULT_MEMORY_POOL": "system", "MALLOC_ARENA_MAX": "2", "OPENBLAS_NUM_THREADS": "1"}
 ENTRY = "from crosstape.store.sql.worker import main; main()"
+# Queries whose columns are remembered, and how long one may be.
+QUERIES, LONGEST = 256, 8_192
 KEPT = ("PATH", "LD_LIBRARY_PATH", "VIRTUAL_ENV")
 
 
@@ -36,6 +40,7 @@ class Child:
         self._start = Start(str(folder), self._arena.handle, settings.memory_mb, settings.result_mb)
         self._process: subprocess.Popen[bytes] | None = None
         self._there: dict[str, int] = {}
+        self._words: OrderedDict[tuple[str, ...], frozenset[str] | None] = OrderedDict()
         self._watch = Watch(self._kill)
         self._late = False
         self.starts = 0
@@ -45,11 +50,15 @@ class Child:
     ) -> tuple[Done, bytes]:
         """The query's answer and its Arrow stream."""
         process, fresh = self._running()
-        job = Job(sql, limit, seconds, dict(views), self._given(tables))
+        key = (sql, *views, *tables)
+        job = Job(sql, limit, seconds, dict(views), known=key in self._words, words=self._words.get(key))
         self._late = False
         self._watch.begin(seconds + GRACE_S + (STARTS_S if fresh else 0.0))
         try:
-            done, body = _asked(process, job)
+            done, body = _asked(process, self._with(job, tables))
+            if done.kind == "again":
+                done, body = _asked(process, self._with(structs.replace(job, words=None), tables))
+            self._learn(key, done.words)
             if done.kind == "memory":
                 # What it holds now it would hold on to.
                 self.end()
@@ -103,23 +112,40 @@ class Child:
         self._process.stdin.write(packed(self._start))
         return self._process, True
 
-    def _given(self, tables: Tables) -> tuple[Given, ...]:
-        return tuple(
-            Given(name, tuple(self._place(f"{name}/{i}", part) for i, part in enumerate(parts) if _says(part)))
+    def _learn(self, key: tuple[str, ...], words: frozenset[str] | None) -> None:
+        if len(key[0]) > LONGEST:
+            return
+        self._words[key] = words
+        self._words.move_to_end(key)
+        if len(self._words) > QUERIES:
+            self._words.popitem(last=False)
+
+    def _with(self, job: Job, tables: Tables) -> Job:
+        """The job with the places of what it names."""
+        given = tuple(
+            Given(
+                name,
+                tuple(
+                    place
+                    for i, part in enumerate(parts)
+                    if (place := self._place(f"{name}/{i}", i, part, job.words))
+                ),
+            )
             for name, parts in tables.items()
         )
+        return structs.replace(job, tables=given)
 
-    def _place(self, key: str, part: Part | Block) -> Place:
+    def _place(self, key: str, i: int, part: Part | Block, words: frozenset[str] | None) -> Place | None:
+        """None where nothing of it is named; the first part always is there, to count rows by."""
+        if isinstance(part, Block):
+            names = [name for name in part.columns if words is None or name.lower() in words]
+            return self._arena.fill(key, part, names) if names else None
+        if i and words is not None and not any(name.lower() in words for name in part.table.column_names):
+            return None
         if self._there.get(key) == part.version:
             return Place(key, same=True)
         self._there[key] = part.version
-        if isinstance(part, Block):
-            return Place(key, *self._arena.fill(key, part), tuple(part.columns), part.rows.size)
         return Place(key, *self._arena.put(key, part.table))
-
-
-def _says(part: Part | Block) -> bool:
-    return not isinstance(part, Block) or bool(part.columns)
 
 
 def _asked(process: subprocess.Popen[bytes], job: Job) -> tuple[Done, bytes]:

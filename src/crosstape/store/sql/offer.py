@@ -5,7 +5,7 @@ from __future__ import annotations
 from typing import TYPE_CHECKING, Any
 
 from crosstape.store.sql.arena import Shelf
-from crosstape.store.sql.wire import Given, Place
+from crosstape.store.sql.wire import Given
 
 if TYPE_CHECKING:
     import numpy as np
@@ -24,11 +24,17 @@ class Offer:
 
     def take(self, given: tuple[Given, ...]) -> None:
         """Read the places of what changed."""
-        for table in given:
-            for place in table.parts:
-                if not place.same:
-                    self._parts[place.key] = self._read(place)
-                    self._made[place.key] = {}
+        for place in (place for table in given for place in table.parts):
+            if place.names:
+                self._rows[place.key], columns = self._shelf.block(place)
+                self._parts[place.key] = dict(columns)
+                made = self._made.setdefault(place.key, {})
+                for name in place.wrote:
+                    made.pop(name, None)
+            elif not place.same:
+                table = self._shelf.get(place.offset, place.size)
+                self._parts[place.key] = dict(zip(table.column_names, table.columns, strict=True))
+                self._made[place.key] = {}
 
     def table(self, given: Given, words: frozenset[str] | None) -> pa.Table:
         """Its columns among the words, in their order, and never none: rows can be counted without a name."""
@@ -55,10 +61,3 @@ class Offer:
                 column = pa.array(column[rows], from_pandas=True)
             made[name] = column
         return made[name]
-
-    def _read(self, place: Place) -> dict[str, Any]:
-        if place.names:
-            self._rows[place.key], columns = self._shelf.block(place)
-            return dict(columns)
-        table = self._shelf.get(place.offset, place.size)
-        return {name: table.column(i) for i, name in enumerate(table.column_names)}

@@ -8,7 +8,6 @@ from collections.abc import Callable
 import msgspec
 
 SIZE = struct.Struct("<I")
-KINDS = ("sql", "statement", "time", "memory", "size", "died")
 
 
 class Start(msgspec.Struct, frozen=True):
@@ -21,14 +20,23 @@ class Start(msgspec.Struct, frozen=True):
 
 
 class Place(msgspec.Struct, frozen=True):
-    """A part of a table in the arena: an Arrow stream, or where there are `names` a block of so many rows."""
+    """A part of a table in the arena: an Arrow stream, or where there are `names` a block.
+
+    same    an Arrow stream is as it was
+    names   the block's columns that are there, and `at`, their places among all
+    rows    how many of the block's are wanted; which ones stands before the columns
+    wrote   those of the columns that are not as they were
+    """
 
     key: str
     offset: int = 0
     size: int = 0
-    names: tuple[str, ...] = ()
-    rows: int = 0
     same: bool = False
+    names: tuple[str, ...] = ()
+    at: tuple[int, ...] = ()
+    total: int = 0
+    rows: int = 0
+    wrote: tuple[str, ...] = ()
 
 
 class Given(msgspec.Struct, frozen=True):
@@ -39,22 +47,31 @@ class Given(msgspec.Struct, frozen=True):
 
 
 class Job(msgspec.Struct, frozen=True):
-    """One query. `views` are those over the history: name -> SELECT. `limit` rows at most come back."""
+    """One query. `views` are those over the history: name -> SELECT. `limit` rows at most come back.
+
+    known   what it names is known: `words`, None for everything; only those columns of a block were given
+    """
 
     sql: str
     limit: int
     seconds: float
     views: dict[str, str] = {}
     tables: tuple[Given, ...] = ()
+    known: bool = False
+    words: frozenset[str] | None = None
 
 
 class Done(msgspec.Struct, frozen=True):
-    """What came of it: `size` bytes of an Arrow stream follow, or `error` says why not, `kind` which limit."""
+    """What came of it: `size` bytes of an Arrow stream follow, or `error` says why not, `kind` which limit.
+
+    words   what it names, None for everything; kind "again": and that was not given
+    """
 
     size: int = 0
     truncated: bool = False
     kind: str = ""
     error: str = ""
+    words: frozenset[str] | None = None
 
 
 def packed(message: msgspec.Struct) -> bytes:

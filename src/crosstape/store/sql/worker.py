@@ -7,7 +7,6 @@ import os
 import resource
 import sys
 import warnings
-from collections import OrderedDict
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
@@ -27,8 +26,6 @@ NICER = 5
 BATCH = 2_048
 # What the process needs besides the query's own memory: tables that came along, the result, and the allocator's.
 BESIDES_MB = 512
-# Queries whose columns are remembered, and how long one may be.
-KEPT, LONGEST = 256, 8_192
 
 
 def main() -> None:
@@ -89,14 +86,13 @@ def locked(folder: str, memory_mb: int) -> duckdb.DuckDBPyConnection:
 
 
 class Worker:
-    """Keeps the connection, what it was given, and what the last queries named."""
+    """Keeps the connection and what it was given."""
 
     def __init__(self, start: Start) -> None:
         self._connection = locked(start.folder, start.memory_mb)
         self._watch = Watch(self._connection.interrupt)
         self._most = start.result_mb << 20
         self._offer = Offer(Shelf(start.arena))
-        self._words: OrderedDict[tuple[str, ...], frozenset[str] | None] = OrderedDict()
         self._registered = set[str]()
 
     def run(self, job: Job) -> tuple[Done, bytes | pa.Buffer]:
@@ -134,32 +130,26 @@ class Worker:
     def _narrowed(self, job: Job) -> tuple[Done, bytes | pa.Buffer]:
         import duckdb
 
-        words = self._named(job)
+        words = job.words if job.known else self._named(job)
         if words is not None:
             # What does not fit is said of the whole table, with all its columns to choose from.
             with contextlib.suppress(duckdb.BinderException):
                 return self._answered(job, words)
             self.undo()
+            if job.known:
+                return Done(kind="again"), b""
         return self._answered(job, None)
 
     def _named(self, job: Job) -> frozenset[str] | None:
         import duckdb
 
-        key = (job.sql, *job.views, *(given.name for given in job.tables))
-        if key in self._words:
-            self._words.move_to_end(key)
-            return self._words[key]
-        words = None
+        tables = (*job.views, *(given.name for given in job.tables))
         with contextlib.suppress(
             duckdb.ParserException, duckdb.CatalogException, msgspec.DecodeError, RecursionError
         ):
             found = self._connection.execute("SELECT json_serialize_sql(?::VARCHAR)", [job.sql]).fetchall()
-            words = named(msgspec.json.decode(found[0][0]), key[1:])
-        if len(job.sql) <= LONGEST:
-            self._words[key] = words
-            if len(self._words) > KEPT:
-                self._words.popitem(last=False)
-        return words
+            return named(msgspec.json.decode(found[0][0]), tables)
+        return None
 
     def _answered(self, job: Job, words: frozenset[str] | None) -> tuple[Done, bytes | pa.Buffer]:
         connection = self._connection
@@ -169,9 +159,9 @@ class Worker:
         connection.execute("BEGIN TRANSACTION")
         for name, select in job.views.items():
             connection.execute(f'CREATE TEMP VIEW "{name}" AS {select}')
-        return self._result(connection.execute(job.sql), job.limit)
+        return self._result(connection.execute(job.sql), job.limit, words)
 
-    def _result(self, answer: Any, limit: int) -> tuple[Done, bytes | pa.Buffer]:
+    def _result(self, answer: Any, limit: int, words: frozenset[str] | None) -> tuple[Done, bytes | pa.Buffer]:
         import pyarrow as pa
 
         reader = answer.to_arrow_reader(BATCH)
@@ -187,7 +177,7 @@ class Worker:
                 if truncated:
                     break
         body = sink.getvalue()
-        return Done(body.size, truncated), body
+        return Done(body.size, truncated, words=words), body
 
 
 def refused(sql: str) -> str:
