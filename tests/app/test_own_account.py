@@ -2,16 +2,24 @@
 
 from __future__ import annotations
 
-from collections.abc import Mapping
+import asyncio
+import json
+import os
+import sys
+from collections.abc import AsyncIterator, Mapping
 from pathlib import Path
 
 import httpx
+import msgspec
 import pytest
+from websockets.asyncio.client import connect
 
 from crosstape.api import ApiSettings
+from crosstape.api.ports import Session
 from crosstape.app.accounts import follow, open_vault
 from crosstape.app.replaying import open_tape, replay
 from crosstape.app.running import Live
+from crosstape.client import AsyncClient, topics
 from crosstape.config import AccountSettings, Config
 from crosstape.engine.view import View
 from crosstape.feeds.intake import BoundedIntake
@@ -29,7 +37,7 @@ from crosstape.sim.fault import Conn
 from crosstape.tape.reader import play
 from crosstape.venues.bybit import BYBIT
 from support.owned import NAME, SECRETS, everything_written, following
-from support.served import Notebook, staged
+from support.served import Notebook, Stage, staged
 
 
 @pytest.fixture(autouse=True)
@@ -215,22 +223,105 @@ async def test_without_credentials_no_vault_is_opened(tmp_path: Path, monkeypatc
     assert not [h for h in live.feeds.health() if "account" in h.source]
 
 
-async def test_over_the_api_only_a_trader_sees_it(tmp_path: Path) -> None:
+class OneReplay:
+    """A replay that another server of this test serves."""
+
+    def __init__(self, address: str) -> None:
+        self.one = Session("r", "tape", address, "operator", 0.0, 0.0)
+
+    def session(self, id: str) -> Session | None:
+        return self.one if id == "r" else None
+
+
+@pytest.fixture
+async def shown(tmp_path: Path) -> AsyncIterator[tuple[Stage, View, View]]:
+    """A server that needs a key, with a replay behind it, and two views with an account: the second is another."""
     async with following(tmp_path) as there:
         await there.until(lambda: there.own.state == "synced" and len(there.own.fills) > 2)
-    notebook = Notebook({"see": "viewer", "trade": "trader"})
-    async with staged(settings=ApiSettings(port=0, require_key=True), ledger=notebook) as stage:
-        stage.hub.publish(there.views[-1])
-        address = f"http://127.0.0.1:{stage.port}/api/v1/account"
-        async with httpx.AsyncClient() as client:
-            assert (await client.get(address)).status_code == 401
-            refused = await client.get(address, headers={"x-api-key": "see"})
+        first = there.views[-1]
+    (own,) = first.own
+    second = msgspec.structs.replace(
+        first, number=first.number + 1, own=(msgspec.structs.replace(own, state="stale"),), events=()
+    )
+    strict = ApiSettings(port=0, require_key=True)
+    async with staged(strict, Notebook({"operator": "admin"}), ticks=1) as behind:
+        behind.hub.publish(first)
+        notebook, replays = (
+            Notebook({"see": "viewer", "trade": "trader"}),
+            OneReplay(f"http://127.0.0.1:{behind.port}"),
+        )
+        async with staged(strict, notebook, ticks=1, replays=replays) as stage:
+            stage.hub.publish(first)
+            yield stage, first, second
+
+
+async def test_over_the_api_only_a_trader_sees_it(shown: tuple[Stage, View, View]) -> None:
+    stage, view, _ = shown
+    (own,) = view.own
+    async with httpx.AsyncClient(base_url=f"http://127.0.0.1:{stage.port}") as client:
+        assert (await client.get("/api/v1/account")).status_code == 401
+        for path in ("/api/v1/account", "/replay/r/api/v1/account"):
+            refused = await client.get(path, headers={"x-api-key": "see"})
             assert (refused.status_code, refused.json()["error"]["code"]) == (403, "forbidden")
-            told = (await client.get(address, headers={"x-api-key": "trade"})).json()
-            other = await client.get(f"{address}?name=other", headers={"x-api-key": "trade"})
-            assert (other.status_code, other.json()["error"]["code"]) == (404, "not_found")
-    (account,) = told["accounts"]
-    assert (account["name"], account["venue"], account["state"]) == (NAME, "bybit", "synced")
-    assert account["balances"][0]["total"] == there.own.balances[0].total
-    assert account["fills"][0]["trade_id"] == there.own.fills[-1].id
+            told = (await client.get(path, headers={"x-api-key": "trade"})).json()
+            (account,) = told["accounts"]
+            assert (account["name"], account["venue"], account["state"]) == (NAME, "bybit", "synced")
+        assert (await client.get("/replay/r/api/v1/boards", headers={"x-api-key": "see"})).status_code == 200
+        other = await client.get("/api/v1/account?name=other", headers={"x-api-key": "trade"})
+        assert (other.status_code, other.json()["error"]["code"]) == (404, "not_found")
+    assert account["balances"][0]["total"] == own.balances[0].total
+    assert account["fills"][0]["trade_id"] == own.fills[-1].id
     assert {p["id"] for p in account["positions"]} <= {f"bybit-linear:{s}USDT" for s in ("BTC", "ETH", "SOL")}
+
+
+async def test_the_topic_tells_each_change_to_a_trader_alone(shown: tuple[Stage, View, View]) -> None:
+    stage, first, second = shown
+    async with AsyncClient(f"http://127.0.0.1:{stage.port}", "trade") as client:
+        subscription = client.open(topics.account())
+        told = await asyncio.wait_for(anext(subscription), 20)
+        assert [(a.name, a.state, len(a.fills)) for a in told.accounts] == [
+            (NAME, "synced", len(first.own[0].fills))
+        ]
+        stage.hub.publish(msgspec.structs.replace(first, number=first.number + 1))
+        stage.hub.publish(second)
+        told = await asyncio.wait_for(anext(subscription), 20)
+        assert [a.state for a in told.accounts] == ["stale"]
+    for place in ("/ws", "/replay/r/ws"):
+        async with connect(f"ws://127.0.0.1:{stage.port}{place}?key=see") as ws:
+            await ws.send('{"op":"subscribe","topic":"account"}')
+            refused = json.loads(await asyncio.wait_for(ws.recv(), 20))
+            assert (refused["op"], refused["error"]["code"]) == ("error", "forbidden")
+            await ws.send('{"op":"subscribe","topic":"status"}')
+            assert json.loads(await asyncio.wait_for(ws.recv(), 20))["op"] == "subscribed"
+    async with connect(f"ws://127.0.0.1:{stage.port}/replay/r/ws?key=trade") as ws:
+        await ws.send('{"op":"subscribe","topic":"account"}')
+        assert json.loads(await asyncio.wait_for(ws.recv(), 20))["op"] == "subscribed"
+
+
+async def test_the_command_shows_it(shown: tuple[Stage, View, View]) -> None:
+    stage, view, _ = shown
+    command = [sys.executable, "-m", "crosstape", "account", "--url", f"http://127.0.0.1:{stage.port}"]
+    env = os.environ | {"PYTHONPATH": os.pathsep.join(sys.path), "COLUMNS": "160"}
+
+    async def said(key: str, *more: str) -> tuple[int, str]:
+        process = await asyncio.create_subprocess_exec(
+            *command,
+            "--key",
+            key,
+            *more,
+            env=env,
+            stdout=asyncio.subprocess.PIPE,
+            stderr=asyncio.subprocess.STDOUT,
+        )
+        out, _ = await process.communicate()
+        return process.returncode or 0, out.decode()
+
+    (own,) = view.own
+    code, text = await said("trade")
+    assert code == 0
+    for wanted in (NAME, "bybit", "synced", own.balances[0].total, own.fills[-1].price):
+        assert wanted in text
+    code, text = await said("trade", NAME, "--json")
+    assert json.loads(text)["accounts"][0]["fills"][0]["trade_id"] == own.fills[-1].id
+    code, text = await said("see")
+    assert (code, "needs the role trader" in text) == (1, True)

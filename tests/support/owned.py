@@ -58,7 +58,7 @@ class Following:
     ) -> None:  # fmt: skip
         self.simulation, self._start, self.cuts = simulation, start, 0
         self._cut: set[int] = set()
-        self._cut_ts = 0
+        self._cut_ts = self._missed = 0
         self.restart(keeper)
         self.server: Server = simulation.venues[venue]
         self.shown: Any = self.server.stream.own  # type: ignore[attr-defined]
@@ -75,6 +75,8 @@ class Following:
 
         def look() -> bool:
             nonlocal came
+            if len(self.theirs.fills) > self._missed:
+                self.server.opens.limit = self.server.dialect.opens.count
             came = bool(self.views[-1].own) and done()
             return came
 
@@ -97,13 +99,14 @@ class Following:
             order.created_ns = 0
 
     def cut(self) -> int:
-        """Cut the private sockets; how many there were that had not been cut."""
+        """Cut the private sockets, and let none in until something was filled; how many had not been cut yet."""
         mine = [
             c for c in self.server.connections.values() if c.category == "private" and c.number not in self._cut
         ]
         for connection in mine:
             self._cut.add(connection.number)
-            self._cut_ts = time.time_ns()
+            self._cut_ts, self._missed = time.time_ns(), len(self.theirs.fills) + 1
+            self.server.opens.limit = 0
             connection.cut(Close(1006))
         return len(mine)
 

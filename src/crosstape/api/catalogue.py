@@ -14,13 +14,14 @@ from crosstape.api.errors import ApiError, bad, one_of, unknown
 from crosstape.api.lookup import Lookup
 from crosstape.api.overview import overview_record
 from crosstape.api.query import PAGE, Filtered, flags, strict
+from crosstape.api.routes_account import TOPIC, account_record
 from crosstape.api.routes_events import candle_records, forced_record, trade_record
 from crosstape.api.routes_markets import board_named
 from crosstape.api.routes_system import status_record
 from crosstape.api.sql_boards import SqlBoard
 from crosstape.api.tables import DEFAULT_FIELDS, Mask, Record, chosen, measured, named
 from crosstape.api.topic import Spec, Topic
-from crosstape.api.topic_events import BookTopic, EventTopic, RecordTopic
+from crosstape.api.topic_events import BookTopic, ChangingTopic, EventTopic, RecordTopic
 from crosstape.api.topic_tables import Fit, Shown, TableTopic, asset_rows, board_rows, market_rows, one_row
 from crosstape.api.trades import Forced
 from crosstape.engine.view import View
@@ -29,7 +30,7 @@ from crosstape.model.event import AnyEvent, Candle, Liquidation, Trade
 from crosstape.state.bars import TIMEFRAMES
 
 TOPICS = ("markets", "market:{id}", "board:{name}", "assets", "asset:{asset}", "trades:{id}", "book:{id}",
-          "candles:{id}:{tf}", "liquidations", "overview", "status")  # fmt: skip
+          "candles:{id}:{tf}", "liquidations", "overview", "status", TOPIC)  # fmt: skip
 UNITS = {column.name: column.unit for column in COLUMNS}
 ASSET_UNITS = {"price_usd": "price", "instruments": "count", "venues": "count", "fallback": "code",
                "change_24h": "fraction", "funding_8h": "rate", "funding_spread_8h": "rate"}  # fmt: skip
@@ -46,7 +47,7 @@ def topic_of(context: Context, spec: Spec) -> Topic:
     makers: dict[str, Callable[[Context, Spec, str], Topic]] = {
         "markets": _markets, "market": _market, "board": _board, "assets": _assets, "asset": _asset,
         "trades": _trades, "book": _book, "candles": _candles, "liquidations": _liquidations, "status": _status,
-        "overview": _overview,
+        "overview": _overview, TOPIC: _account,
     }  # fmt: skip
     if kind not in makers or bool(rest) != any(name.startswith(kind + ":") for name in TOPICS):
         raise one_of("topic", spec.topic, TOPICS)
@@ -229,6 +230,11 @@ def _overview(context: Context, spec: Spec, _: str) -> Topic:
         return overview_record(view, lookup if lookup.rows is view.rows else Lookup(view.rows))
 
     return RecordTopic("overview", make)
+
+
+def _account(context: Context, spec: Spec, _: str) -> Topic:
+    _no_columns(spec)
+    return ChangingTopic(TOPIC, lambda view: view.own, account_record)
 
 
 def _no_columns(spec: Spec) -> None:

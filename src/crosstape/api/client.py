@@ -14,6 +14,8 @@ from crosstape.api.channels import Channels
 from crosstape.api.context import Context
 from crosstape.api.errors import ApiError, bad
 from crosstape.api.message import Batch, Message, said
+from crosstape.api.ports import Role
+from crosstape.api.routes_account import TOPIC
 from crosstape.api.topic import Command, Spec
 
 REPLIES = 256
@@ -92,8 +94,8 @@ class Subscription:
 class Client:
     """Reads commands and writes batches; `run` ends with the close code to use."""
 
-    def __init__(self, context: Context, channels: Channels, wire: Wire) -> None:
-        self._context, self._channels, self._wire = context, channels, wire
+    def __init__(self, context: Context, channels: Channels, wire: Wire, role: Role) -> None:
+        self._context, self._channels, self._wire, self._role = context, channels, wire, role
         self._subscriptions: dict[str, Subscription] = {}
         self._replies: deque[Message] = deque()
         self._awake = asyncio.Event()
@@ -162,6 +164,7 @@ class Client:
         return {"op": "paused" if command.op == "pause" else "resumed"}
 
     def _subscribe(self, command: Command) -> dict[str, object]:
+        may_see(self._role, command.topic)
         most = self._context.settings.max_topics
         if command.topic not in self._subscriptions and len(self._subscriptions) >= most:
             raise ApiError(400, "too_many_topics", f"{most} topics a client at most", "topic", f"{most} topics")
@@ -182,6 +185,20 @@ class Client:
         if subscription is not None:
             subscription.channel.listeners.discard(subscription)
             self._context.traffic.topics -= 1
+
+
+def may_see(role: Role, topic: str) -> None:
+    """403 where the topic is for other eyes."""
+    if topic == TOPIC and role < Role.TRADER:
+        raise ApiError(403, "forbidden", "this topic needs the role trader", "topic")
+
+
+def topic_in(payload: bytes | str) -> str:
+    """The topic a message names, "" where it names none."""
+    try:
+        return _commands.decode(payload).topic
+    except (msgspec.MsgspecError, UnicodeError, RecursionError):
+        return ""
 
 
 def _decoded(payload: bytes) -> Command:

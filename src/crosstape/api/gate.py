@@ -12,7 +12,7 @@ from crosstape.api.context import Context
 from crosstape.api.errors import ApiError
 from crosstape.api.keys import Keys, check_host, origin_allowed
 from crosstape.api.proxy import BELOW, Proxy
-from crosstape.api.routes import ROUTES, pattern_of
+from crosstape.api.routes import ROUTES, pattern_of, role_of
 from crosstape.api.web import PAGES, File, Web
 
 Scope = MutableMapping[str, Any]
@@ -115,7 +115,11 @@ class Gate:
         await self._rest(scope, receive, decorated)
 
     async def _proxied(self, scope: Scope, receive: Receive, send: Send, extra: list[tuple[bytes, bytes]]) -> None:
+        below = "/" + scope["path"].removeprefix(BELOW).partition("/")[2]
+        role = role_of("GET" if scope["method"] == "HEAD" else scope["method"], below)
         try:
+            if role is not None and scope["crosstape.caller"].role < role:
+                raise ApiError(403, "forbidden", f"this needs the role {role.name.lower()}")
             await self._proxy.http(scope, receive, send, extra)
         except ApiError as error:
             await refuse(send, error, extra)

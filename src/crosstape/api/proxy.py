@@ -6,10 +6,13 @@ import asyncio
 from collections.abc import Awaitable, Callable, MutableMapping
 from typing import TYPE_CHECKING, Any
 
+import msgspec
+
 from crosstape.api.auditing import address_of
+from crosstape.api.client import may_see, topic_in
 from crosstape.api.errors import ApiError
 from crosstape.api.keys import Keys, check_host, code_of, origin_allowed
-from crosstape.api.ports import Replays, Session
+from crosstape.api.ports import Replays, Role, Session
 from crosstape.api.settings import ApiSettings
 
 if TYPE_CHECKING:
@@ -80,18 +83,18 @@ class Proxy:
             return await send({"type": "websocket.close", "code": 1008})
         await send({"type": "websocket.accept"})
         try:
-            await self._keys.caller(headers, scope["query_string"], address_of(scope), path=scope["path"])
+            caller = await self._keys.caller(headers, scope["query_string"], address_of(scope), path=scope["path"])
         except ApiError as error:
             return await send({"type": "websocket.close", "code": code_of(error), "reason": str(error)})
-        await self._joined(session, receive, send)
+        await self._joined(session, receive, send, caller.role)
 
-    async def _joined(self, session: Session, receive: Receive, send: Send) -> None:
+    async def _joined(self, session: Session, receive: Receive, send: Send, role: Role) -> None:
         import aiohttp
 
         try:
             options: dict[str, Any] = {"headers": {"x-api-key": session.key}, "max_msg_size": 0, "compress": 0}
             async with self._http().ws_connect(session.address + "/ws", **options) as ws:
-                up = asyncio.create_task(_up(ws, receive))
+                up = asyncio.create_task(_up(ws, receive, send, role))
                 down = asyncio.create_task(_down(ws, send))
                 while not (up.done() or down.done()):
                     # Whoever looks at it uses it, even while it says nothing.
@@ -138,9 +141,16 @@ class Proxy:
         return self._session
 
 
-async def _up(ws: aiohttp.ClientWebSocketResponse, receive: Receive) -> None:
+async def _up(ws: aiohttp.ClientWebSocketResponse, receive: Receive, send: Send, role: Role) -> None:
+    """A replay takes us for its operator: what the caller may not see is refused here."""
     while (message := await receive())["type"] == "websocket.receive":
         text = message.get("text")
+        try:
+            may_see(role, topic_in(text if text is not None else message.get("bytes", b"")))
+        except ApiError as error:
+            refusal = {"op": "error", "error": msgspec.to_builtins(error.detail)}
+            await send({"type": "websocket.send", "text": msgspec.json.encode(refusal).decode()})
+            continue
         await (ws.send_str(text) if text is not None else ws.send_bytes(message.get("bytes", b"")))
 
 

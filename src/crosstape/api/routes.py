@@ -187,6 +187,12 @@ def matching(method: str, prefix: str, rest: str, known: Callable[[str], bool]) 
     return (plain[0], rest) if plain else None
 
 
+def role_of(method: str, path: str) -> Role | None:
+    """The least a caller needs for what is served there; None = nothing special."""
+    pattern = pattern_of(path)
+    return next((route.role for route in ROUTES if (route.path, route.method) == (pattern, method)), None)
+
+
 def pattern_of(path: str) -> str:
     """The route an address belongs to, for counting; "pages" and "other" for what is none of the table's."""
     if path in EXACT:

@@ -35,6 +35,7 @@ def _account(one: OwnAccount, now: int) -> Row:
         "venue": one.venue,
         "state": one.state,
         "reason": one.reason,
+        "heard_ms": one.heard_ts // MS,
         "age_ms": max(now - one.heard_ts, 0) // MS,
         "whole_ms": one.whole_ts // MS,
         "balances": [

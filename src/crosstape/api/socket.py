@@ -17,6 +17,7 @@ from crosstape.api.context import Context
 from crosstape.api.errors import ApiError
 from crosstape.api.keys import Keys, check_host, code_of, origin_allowed
 from crosstape.api.message import Message
+from crosstape.api.ports import Role
 
 MISTAKES, CANNOT_KEEP_UP, TOO_MANY = 4002, 4008, 4009
 RAW = "crosstape.raw"
@@ -85,7 +86,7 @@ class Sockets:
             return await send({"type": "websocket.close", "code": 1008})
         await send({"type": "websocket.accept"})
         try:
-            await self._keys.caller(headers, scope["query_string"], address_of(scope), path=scope["path"])
+            caller = await self._keys.caller(headers, scope["query_string"], address_of(scope), path=scope["path"])
         except ApiError as error:
             return await send({"type": "websocket.close", "code": code_of(error), "reason": str(error)})
         traffic = self._context.traffic
@@ -93,14 +94,14 @@ class Sockets:
             return await send({"type": "websocket.close", "code": TOO_MANY, "reason": "too many clients"})
         traffic.clients += 1
         try:
-            await self._serve(scope, receive, send)
+            await self._serve(scope, receive, send, caller.role)
         finally:
             traffic.clients -= 1
 
-    async def _serve(self, scope: Scope, receive: Receive, send: Send) -> None:
+    async def _serve(self, scope: Scope, receive: Receive, send: Send, role: Role) -> None:
         raw: Raw | None = scope.get("extensions", {}).get(RAW)
         wire: Wire = RawWire(raw) if raw is not None else AsgiWire(send)
-        client = Client(self._context, self._channels, wire)
+        client = Client(self._context, self._channels, wire, role)
         reading = asyncio.create_task(_read(client, receive))
         writing = asyncio.create_task(client.write())
         try:

@@ -141,6 +141,22 @@ class RecordTopic:
         return (said(_start("snapshot", head) | {self._name: self._record}),)
 
 
+class ChangingTopic(RecordTopic):
+    """One record, whenever what it is made of has changed."""
+
+    def __init__(self, name: str, of: Callable[[View], Any], make: Callable[[View], Record]) -> None:
+        super().__init__(name, make)
+        self._of, self._seen = of, None
+
+    def step(self, view: View, due: bool, grouped: Grouped) -> int:
+        """Whether it changed since the last batch."""
+        found = self._of(view)
+        if not due or (found == self._seen and self._record):
+            return 0
+        self._seen, self._record = found, self._make(view)
+        return 1
+
+
 def _start(kind: str, head: Head) -> dict[str, Any]:
     return {"kind": kind, "topic": head.topic, "seq": head.seq, "ts_ms": head.ts_ms}
 

@@ -9,6 +9,7 @@ import click
 
 from crosstape import __version__
 from crosstape.cli.access import access
+from crosstape.cli.account import account
 from crosstape.cli.backfilling import backfill
 from crosstape.cli.exporting import export_group
 from crosstape.cli.importing import import_file
@@ -29,7 +30,7 @@ ALL = (
     sql,
     export_group,
     backfill,
-    stats, ledger,
+    account, stats, ledger,
     import_file, access, keys, doctor, config,
 )  # fmt: skip
 COMMANDS = {command.name or "": command for command in ALL}

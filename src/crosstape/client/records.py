@@ -25,6 +25,7 @@ class Account(msgspec.Struct, frozen=True):
     state: str
     reason: str = ""
     age_ms: float = 0
+    heard_ms: float = 0
     whole_ms: float = 0
     balances: tuple[Row, ...] = ()
     positions: tuple[Row, ...] = ()

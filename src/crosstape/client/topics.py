@@ -9,6 +9,7 @@ import msgspec
 
 from crosstape.client.endpoints import Filters, query_of
 from crosstape.client.merged import BookState, Events, EventState, Merging, RecordState, Table, TableState
+from crosstape.client.records import Accounts
 from crosstape.client.results import Book, Candle, Liquidation, Overview, Row, Status, Trade
 
 T = TypeVar("T")
@@ -109,6 +110,11 @@ def overview() -> Topic[Overview]:
     return Topic("overview", lambda: RecordState("overview", Overview), hz=1)
 
 
+def account() -> Topic[Accounts]:
+    """Own accounts, whenever they change; needs the role trader."""
+    return Topic("account", lambda: RecordState("account", Accounts))
+
+
 ALL: tuple[Callable[..., Topic[Any]], ...] = (
-    markets, market, board, assets, asset, trades, candles, liquidations, book, status, overview,
+    markets, market, board, assets, asset, trades, candles, liquidations, book, status, overview, account,
 )  # fmt: skip
