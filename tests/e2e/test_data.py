@@ -7,6 +7,7 @@ from pathlib import Path
 from playwright.sync_api import expect
 
 from e2e.conftest import Opened
+from e2e.test_pages import findings
 
 ROWS = "".join(
     f"{n},{100 + n},{0.5 + n},{50 + n / 2},{1795000000000 + n * 1000},{'true' if n % 2 else 'false'},true\n"
@@ -39,7 +40,7 @@ def test_a_file_is_looked_at_imported_exported_and_forgotten(opened: Opened, tmp
     expect(row).to_have_count(0)
 
 
-def test_what_was_imported_is_searched_and_opened(opened: Opened, tmp_path: Path) -> None:
+def test_what_was_imported_is_searched_and_opened(opened: Opened, axe: str, tmp_path: Path) -> None:
     file = tmp_path / "QUUXUSDT-trades-2026-11.csv"
     file.write_text(KNOWN)
     page = opened("/data")
@@ -54,6 +55,7 @@ def test_what_was_imported_is_searched_and_opened(opened: Opened, tmp_path: Path
     found.click()
     expect(page.get_by_role("status").filter(has_text="Not live: file, 60 rows")).to_be_visible()
     expect(page.get_by_label("Newest trades, rows").get_by_role("row").nth(1)).to_contain_text("160")
+    assert findings(page, axe) == []
     page.get_by_role("button", name="Table").click()
     candles = page.get_by_role("region", name="The last candles as a table")
     expect(candles.get_by_role("row").nth(1)).to_contain_text("160")
@@ -61,6 +63,9 @@ def test_what_was_imported_is_searched_and_opened(opened: Opened, tmp_path: Path
     page.goto(page.url.split("/m/")[0] + "/data")
     page.get_by_role("link", name="binance-spot:QUUXUSDT").first.click()
     expect(page.get_by_role("status").filter(has_text="Not live")).to_be_visible()
+    phone = opened("/m/binance-spot:QUUXUSDT", size="phone")
+    expect(phone.get_by_label("Newest trades, rows").get_by_role("row").nth(1)).to_contain_text("160")
+    assert phone.evaluate("document.documentElement.scrollWidth <= innerWidth")
 
 
 def test_what_is_not_sure_is_asked(opened: Opened, tmp_path: Path) -> None:
