@@ -142,19 +142,21 @@ class RecordTopic:
 
 
 class ChangingTopic(RecordTopic):
-    """One record, whenever what it is made of has changed."""
+    """One record, at once when what it is made of has changed, and every second."""
 
     def __init__(self, name: str, of: Callable[[View], Any], make: Callable[[View], Record]) -> None:
         super().__init__(name, make)
         self._of, self._seen = of, None
 
     def step(self, view: View, due: bool, grouped: Grouped) -> int:
-        """Whether it changed since the last batch."""
-        found = self._of(view)
-        if not due or (found == self._seen and self._record):
+        """Whether it changed since the last batch, or a second began."""
+        if not due:
             return 0
-        self._seen, self._record = found, self._make(view)
-        return 1
+        found = self._of(view)
+        if found != self._seen:
+            self._second = 0
+        self._seen = found
+        return super().step(view, due, grouped)
 
 
 def _start(kind: str, head: Head) -> dict[str, Any]:

@@ -111,7 +111,7 @@ def overview() -> Topic[Overview]:
 
 
 def account() -> Topic[Accounts]:
-    """Own accounts, whenever they change; needs the role trader."""
+    """Own accounts, whenever they change and every second; needs the role trader."""
     return Topic("account", lambda: RecordState("account", Accounts))
 
 

@@ -59,6 +59,19 @@ export interface CacheStats {
   avg_response_time: Num;
 }
 
+/** One own account as its topic tells it; amounts are exact texts. */
+export interface Account {
+  name: string;
+  venue: string;
+  state: "synced" | "stale" | "opening" | "refused";
+  reason: string;
+  age_ms: number;
+  balances: { asset: string; total: string; free: string }[];
+  positions: { id: string; side: string; leg: string; size: string; entry: string; mark: string; pnl: string }[];
+  orders: { id: string; order_id: string; side: string; kind: string; price: string; size: string; filled: string; ts_ms: number }[];
+  fills: { id: string; trade_id: string; side: string; price: string; size: string; fee: string; fee_asset: string; liquidity: string; kind: string; ts_ms: number }[];
+}
+
 /** What can be unsure comes as a list, a text or a mapping: sentences for people. */
 export function sentences(unsure: unknown): string[] {
   if (Array.isArray(unsure)) return unsure.map(String);
