@@ -77,7 +77,7 @@ def outright(live: Live, text: str) -> pa.Table:
 
 
 QUERIES = (
-    "from live", "select * from live", "select c1 from live", "select count(*) from live", "select 1 from live", "table live",
+    "from live", "select * from live", 'select c1 as "a b" from live order by "a b"', "select c1 from live", "select count(*) from live", "select 1 from live", "table live",
     "select C1, \"c2\" from LIVE where c3 is null", "select l from live l", "select live from live", "select l.c1 from live as l",
     "select #4 as a from live", "select #2 as a, c9 as b from live", "select columns('c1.') from live", "select l.* from live l",
     "select * exclude (id) from live", "select * replace (c1 + 1 as c1) from live", "select * like 'c2%' from live",
@@ -143,6 +143,9 @@ def test_a_name_that_is_not_there_is_answered_with_those_that_are(sql: Sql) -> N
     with pytest.raises(QueryError, match=r"Candidate bindings: .*c1") as caught:
         sql.query("select id, c1_ from live")
     assert caught.value.kind == "sql"
+    for _ in range(2):
+        with pytest.raises(QueryError, match=r'column "no such" not found[^C]*Candidate bindings: "last"'):
+            sql.query('select "no such" from live')
     assert sql.query("select c1 from live").table.num_rows == 4
 
 

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import contextlib
 import os
+import re
 import subprocess
 import sys
 from collections import OrderedDict
@@ -29,6 +30,7 @@ PLAIN = {"ARROW_DEFAULT_MEMORY_POOL": "system", "MALLOC_ARENA_MAX": "2", "OPENBL
 ENTRY = "from crosstape.store.sql.worker import main; main()"
 # Queries whose columns are remembered, and how long one may be.
 QUERIES, LONGEST = 256, 8_192
+WORD = re.compile(r"\w+")
 KEPT = ("PATH", "LD_LIBRARY_PATH", "VIRTUAL_ENV")
 
 
@@ -51,13 +53,18 @@ class Child:
         """The query's answer and its Arrow stream."""
         process, fresh = self._running()
         key = (sql, *views, *tables)
-        job = Job(sql, limit, seconds, dict(views), known=key in self._words, words=self._words.get(key))
+        # Whatever it names stands in it, most often as a word: what else it needs, it asks for.
+        known, said = key in self._words, frozenset(WORD.findall(sql.lower()))
+        job = Job(sql, limit, seconds, dict(views), known=known, words=self._words[key] if known else said)
         self._late = False
         self._watch.begin(seconds + GRACE_S + (STARTS_S if fresh else 0.0))
         try:
             done, body = _asked(process, self._with(job, tables))
-            if done.kind == "again":
-                done, body = _asked(process, self._with(structs.replace(job, words=None), tables))
+            # Twice at most: once to name them, once to take everything.
+            while done.kind == "again":
+                done, body = _asked(
+                    process, self._with(structs.replace(job, known=True, words=done.words), tables)
+                )
             self._learn(key, done.words)
             if done.kind == "memory":
                 # What it holds now it would hold on to.

@@ -49,7 +49,8 @@ class Given(msgspec.Struct, frozen=True):
 class Job(msgspec.Struct, frozen=True):
     """One query. `views` are those over the history: name -> SELECT. `limit` rows at most come back.
 
-    known   what it names is known: `words`, None for everything; only those columns of a block were given
+    words   of the blocks only these columns were given, None for everything
+    known   and they are what it names
     """
 
     sql: str

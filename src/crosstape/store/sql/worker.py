@@ -131,14 +131,16 @@ class Worker:
         import duckdb
 
         words = job.words if job.known else self._named(job)
-        if words is not None:
+        if job.words is not None and (words is None or not words <= job.words):
+            return Done(kind="again", words=words), b""
+        if words is None:
+            return self._answered(job, None)
+        try:
+            return self._answered(job, words)
+        except duckdb.BinderException:
             # What does not fit is said of the whole table, with all its columns to choose from.
-            with contextlib.suppress(duckdb.BinderException):
-                return self._answered(job, words)
             self.undo()
-            if job.known:
-                return Done(kind="again"), b""
-        return self._answered(job, None)
+            return Done(kind="again"), b""
 
     def _named(self, job: Job) -> frozenset[str] | None:
         import duckdb
