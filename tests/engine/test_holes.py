@@ -6,8 +6,12 @@ import json
 
 import pytest
 
+from crosstape.engine import mending
 from crosstape.model.frame import Kind
 from crosstape.model.quality import Quality
+from crosstape.state.state import State
+from crosstape.state.table import undescribed
+from crosstape.venues.binance import BINANCE
 from crosstape.wire.effect import Fetch
 from support.bench import LINEAR, SECOND, Bench, started
 
@@ -212,3 +216,24 @@ def test_an_answer_that_does_not_reach_back_says_so() -> None:
     bench.tick(1.0)
     (told,) = [e for e in bench.events if e.what == "Repaired"]
     assert (told.first, told.last) == (1, 0)
+
+
+def test_a_long_hole_is_asked_for_in_parts_of_less_than_an_hour() -> None:
+    """Binance refuses a span of an hour ("-1127"); the newest part comes first, and no more than six are asked."""
+    state, ts = State(), 1_795_000_000 * SECOND
+    row = state.list(undescribed("binance-usdm", "BTCUSDT"))
+    state.table.tiers[row] = "A"
+    state.seen[row].last = ts - 150 * 60 * SECOND
+    streams, venues = {stream.name: stream for stream in BINANCE.streams}, {"binance": BINANCE}
+    mending.doubt(state, [row], ts, ts)
+    mending.go_on(state, streams, venues, ts + 60 * SECOND)
+    spans = [dict(e.request.params) for e in state.effects if isinstance(e, Fetch)]
+    spans = [(int(s["startTime"]), int(s["endTime"])) for s in spans]
+    assert len(spans) == 3
+    assert all(last - first < 3_600_000 for first, last in spans)
+    assert [last for _, last in spans[1:]] == [first for first, _ in spans[:-1]], "no part is left out"
+    assert spans[-1][0] == state.seen[row].last // 10**6
+    for fetch in [e for e in state.effects if isinstance(e, Fetch)]:
+        assert not state.holes[row].answered
+        mending.answered(state, "binance-usdm", fetch.request.key(), [], ts + 61 * SECOND)
+    assert state.holes[row].answered

@@ -328,4 +328,15 @@ def test_the_newest_ticker_measures_how_right_our_price_is() -> None:
 
 def test_continuity_words_are_the_documented_ones() -> None:
     allowed = (Continuity.__doc__ or "").partition("one of ")[2].partition(".")[0].split()
-    assert {"Stale", "Resumed", "Repaired", "Gap", "Differs", "Snapshot", "Opened", "Closed"} == set(allowed)
+    assert {
+        "Stale",
+        "Resumed",
+        "Repaired",
+        "Gap",
+        "Skipped",
+        "Lenient",
+        "Differs",
+        "Snapshot",
+        "Opened",
+        "Closed",
+    } == set(allowed)

@@ -62,6 +62,17 @@ def test_with_its_id_one_level_that_differs_is_found(place: int, bid: bool) -> N
     assert check.wrong() == 0, "without an id a single level may be on its way"
 
 
+def test_with_the_time_of_its_last_change_one_level_that_differs_is_found() -> None:
+    book, check = Book(), Check(0)
+    book.replace(BookSnapshot("X", 5_000_000, BIDS, ASKS, 1, 20))
+    check.see(book)
+    other = [(ASKS[0][0], 0.25), *ASKS[1:]]
+    check.answer = BookSnapshot("X", 5_000_000, BIDS, other, 0, 20)
+    assert (check.wrong(), check.certain) == (1, False)
+    check.answer = BookSnapshot("X", 6_000_000, BIDS, other, 0, 20)
+    assert check.wrong() == 0, "of another instant it may be on its way"
+
+
 def test_a_level_the_venue_does_not_have_is_found() -> None:
     _, check = begun()
     check.answer = BookSnapshot("X", 0, BIDS[:3] + BIDS[4:], ASKS, 1, 20)

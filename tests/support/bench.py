@@ -70,10 +70,20 @@ class Bench:
         body = {"retCode": 0, "time": self.ts // 10**6, "result": {"list": tickers}}
         self.put("bybit-linear/tickers", Kind.ANSWER, json.dumps(body).encode(), "tickers /x", 0, 200)
 
-    def book(self, symbol: str, kind: str, update: int, bids: list[list[str]], asks: list[list[str]]) -> None:
+    def book(
+        self,
+        symbol: str,
+        kind: str,
+        update: int,
+        bids: list[list[str]],
+        asks: list[list[str]],
+        changed_ms: int = 0,
+    ) -> None:
+        """`changed_ms`: when the book last changed, 0 = now."""
         data = {"s": symbol, "b": bids, "a": asks, "u": update, "seq": update}
         topic = f"orderbook.200.{symbol}"
         message = {"topic": topic, "type": kind, "ts": self.ts // 10**6, "data": data}
+        message["cts"] = changed_ms or self.ts // 10**6
         self.put(LINEAR, Kind.DATA, json.dumps(message, separators=(",", ":")).encode())
 
     def quality(self, symbol: str = "BTCUSDT") -> Quality:
@@ -98,7 +108,12 @@ class Bench:
             for i, price, size, ts in rows
         ]  # fmt: skip
         body = {"retCode": 0, "time": self.ts // 10**6, "result": {"category": "linear", "list": found}}
-        self.put("bybit-linear/trades", Kind.ANSWER, json.dumps(body).encode(), "trades /x", 0, 200)
+        table, past = self.machine.state.table, self.machine.streams["bybit-linear"].past
+        instrument = table.instruments[table.by_market["bybit-linear"][symbol]]
+        assert past is not None
+        assert instrument is not None
+        key = past(instrument, 0, self.ts).key()
+        self.put("bybit-linear/trades", Kind.ANSWER, json.dumps(body).encode(), key, 0, 200)
 
 
 def _trade(symbol: str, ts: int, row: tuple[str, float, float]) -> dict[str, object]:

@@ -27,6 +27,9 @@ FOLDED: Final = (
     ("source_opens", "opens", "Connections that came up."),
     ("source_duplicates", "duplicates", "Trades and book changes that had come before and were dropped."),
     ("source_repaired", "repaired", "Trades that were missed and made up for over REST."),
+    ("source_skips", "skips", "Gaps in ids that were only counted, because the venue leaves ids out."),
+    ("source_checked", "checked", "Books held against the venue's own answer over REST."),
+    ("source_differing", "differing", "Those of them that were other books."),
     ("source_drifts", "drifts", "Changes in the shape of its messages."),
 )
 # Figures the feeds keep of a source.
@@ -45,7 +48,7 @@ def families(context: Context) -> Iterator[Metric]:
     venue_of |= {p.market: venue.id for venue in context.venues for p in venue.polls}
     yield from _folded(view.sources if view is not None else (), venue_of)
     yield from _fed(status.sources, venue_of)
-    yield counter("continuity", "Opened, Snapshot, Gap, Repaired, Stale, Resumed and Closed, since the start.",
+    yield counter("continuity", "What the fold says of streams and books, by word, since the start.",
                   ("source", "what"), [(key, n) for key, n in context.hub.said.items()])  # fmt: skip
     yield from _rows(view)
     yield from _hosts(status.hosts)

@@ -154,7 +154,19 @@ def source_records(view: View | None, feeds: tuple[SourceStatus, ...]) -> list[R
         record |= {"state": state, "since_ms": millis(since), "last_ms": millis(fold.last_ts if fold else 0)}
         record |= {"reconnects": feed.reconnects if feed else max(fold.opens - 1, 0) if fold else 0}
         record |= {"topics": feed.topics if feed else 0, "crashes": feed.crashes if feed else 0}
-        for count in ("frames", "bytes", "failed", "errors", "gaps", "duplicates", "repaired", "drifts"):
+        for count in (
+            "frames",
+            "bytes",
+            "failed",
+            "errors",
+            "gaps",
+            "duplicates",
+            "repaired",
+            "drifts",
+            "skips",
+            "checked",
+            "differing",
+        ):
             record[count] = getattr(fold, count) if fold is not None else 0
         record["last_error"] = (feed.last_error if feed else "") or (fold.last_error if fold else "")
         found.append(record)

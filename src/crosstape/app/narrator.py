@@ -16,6 +16,7 @@ SUMMED_NS, REPEATED_NS = 10 * SECOND_NS, 60 * SECOND_NS
 SUMMED = {
     "Opened": "connections opened",
     "Gap": "books lost their place",
+    "Skipped": "ids were left out where the venue does so; the books go on and are checked",
     "Differs": "books were not the venue's",
     "Stale": "streams fell silent",
     "Resumed": "books and streams are well again",
@@ -51,6 +52,11 @@ class Narrator:
     def _continuity(self, view: View, row: int, event: Continuity) -> None:
         if event.what == "Closed":
             self._log.warning("connection closed", source=event.source, code=event.last)
+        elif event.what == "Lenient":
+            self._log.warning(
+                "update ids skip and nothing is missing: gaps are only counted from here on",
+                source=event.source, gaps=event.first,
+            )  # fmt: skip
         elif event.what in SUMMED:
             self._counts[event.what] += 1
             instrument = view.rows.instruments[row] if row >= 0 else None

@@ -1,15 +1,18 @@
-"""Books held against REST now and then, one row of a market at a time, where the operator asks for it."""
+"""Books held against REST, one row of a market at a time: now and then where the operator asks for it, and where a
+venue leaves ids out."""
 
 from __future__ import annotations
 
 from collections.abc import Mapping
+
+import numpy as np
 
 from crosstape.model.event import BookSnapshot, Continuity
 from crosstape.state.apply_book import lose_book
 from crosstape.state.check import Check
 from crosstape.state.state import State
 from crosstape.wire.effect import Fetch
-from crosstape.wire.venue import Decoded, Stream
+from crosstape.wire.venue import BookRule, Decoded, Stream
 
 SECOND_NS = 1_000_000_000
 GIVEN_UP_NS = 30 * SECOND_NS
@@ -17,12 +20,17 @@ GIVEN_UP_NS = 30 * SECOND_NS
 
 def each_second(state: State, streams: Mapping[str, Stream], every_s: float, ts: int) -> list[int]:
     """At the first TICK of a second, before it is folded: judge what came, and ask for one row a market every
-    `every_s` seconds. Gives the rows whose book is another than the venue's; they need a fresh one."""
-    if not every_s or ts // SECOND_NS == state.ts // SECOND_NS:
+    `every_s` seconds (0 = never), and for those in doubt. Gives the rows whose book is another than the venue's,
+    or may be; they need a fresh one."""
+    asked = every_s or state.doubts or state.checks
+    if not asked or ts // SECOND_NS == state.ts // SECOND_NS:
         return []
     lost, doubted = _judged(state, ts)
     for row in doubted:
         _begin(state, streams, row, ts, doubted=True)
+    _ask_doubted(state, streams, ts)
+    if not every_s:
+        return lost
     turn = int(ts / 1e9 / every_s)
     if turn != int(state.ts / 1e9 / every_s):
         _ask(state, streams, turn, ts)
@@ -37,6 +45,21 @@ def _ask(state: State, streams: Mapping[str, Stream], turn: int, ts: int) -> Non
         row = rows[turn % len(rows)]
         if row not in state.checks:
             _begin(state, streams, row, ts)
+
+
+def _ask_doubted(state: State, streams: Mapping[str, Stream], ts: int) -> None:
+    """One row a market, the one that waits longest."""
+    busy = {_market(state, row) for row in state.checks}
+    for row in sorted(state.doubts, key=lambda row: (state.doubts[row], row)):
+        if (market := _market(state, row)) not in busy:
+            busy.add(market)
+            del state.doubts[row]
+            if _fit(state, row):
+                _begin(state, streams, row, ts)
+
+
+def _market(state: State, row: int) -> str:
+    return state.table.shards[row].partition("/")[0]
 
 
 def _begin(state: State, streams: Mapping[str, Stream], row: int, ts: int, doubted: bool = False) -> None:
@@ -70,10 +93,26 @@ def _judged(state: State, ts: int) -> tuple[list[int], list[int]]:
         if check.answer is not None and ts - check.answered_ts >= SECOND_NS:
             if _differs(state, row, check, ts):
                 (lost if check.certain or check.doubted else doubted).append(row)
+                lost += _strict_again(state, row, ts) if row in lost else []
         elif check.answer is not None or ts - check.asked_ts <= GIVEN_UP_NS:
             continue
         del state.checks[row]
     return lost, doubted
+
+
+def _strict_again(state: State, row: int, ts: int) -> list[int]:
+    """Something was missed where ids were thought to skip: every such row of the source is taken anew."""
+    source = state.sources[state.table.shards[row]]
+    if source.rule is not BookRule.RISE:
+        return []
+    source.rule, source.equal = BookRule.STEP, 0
+    rows = [
+        n for n in np.flatnonzero(state.unproven).tolist() if n != row and state.table.shards[n] == source.name
+    ]
+    for other in rows:
+        state.gap_s[other] = ts * 1e-9
+        lose_book(state, other)
+    return rows
 
 
 def _differs(state: State, row: int, check: Check, ts: int) -> bool:

@@ -25,12 +25,13 @@ from crosstape.state.identity import Membership
 from crosstape.state.owned import Owned
 from crosstape.state.pulse import ARRAYS as PULSE
 from crosstape.state.seen import Seen
+from crosstape.state.shadow import Shadow
 from crosstape.state.source import Source
 from crosstape.state.state import FLAGS, State
 from crosstape.wire.drift import Canary, Shape
 from crosstape.wire.venue import BookRule, Decoder
 
-VERSION = 9
+VERSION = 11
 # Rows whose newest trades are one section.
 SEEN_ROWS = 500
 PART_BYTES = 4 << 20
@@ -38,7 +39,9 @@ PART_BYTES = 4 << 20
 ARRAYS = ("now", "depth", *(name for name, _ in FLAGS))
 RING_ARRAYS = ("sums", "run", "part", "close", "oi", "high", "low", "top", "bottom", "part_high", "part_low")
 DERIVED = ("usual", "vol_history", "atr", "atr_bars")
-BookParts = tuple[dict[float, float], dict[float, float], int, int, bool, bool, BookRule, list[BookDelta]]
+BookParts = tuple[
+    dict[float, float], dict[float, float], int, int, bool, bool, BookRule, list[BookDelta], Shadow | None, int
+]
 SeenParts = tuple[list[str], list[str], int, int]
 BarParts = tuple[list[float] | None, list[float] | None, dict[int, list[float]], int]
 
@@ -80,6 +83,7 @@ class Rest(msgspec.Struct):
     rankings: list[str]
     checks: dict[int, Check] = {}
     own: dict[str, Owned] = {}
+    doubts: dict[int, int] = {}
 
 
 @runtime_checkable
@@ -151,7 +155,7 @@ def _rest(machine: Machine) -> Rest:
         state.events, viewer.known.version if viewer.known is not None else -1,
         list(viewer.crossing.by_asset) if viewer.crossing is not None else [],
         list(viewer.crossing.on_rows) if viewer.crossing is not None else [],
-        list(viewer.values), list(viewer.rankings), state.checks, state.own,
+        list(viewer.values), list(viewer.rankings), state.checks, state.own, state.doubts,
     )  # fmt: skip
 
 
@@ -209,6 +213,7 @@ def _load_state(state: State, rest: Rest) -> None:
     state.books = [None if parts is None else _book(parts) for parts in rest.books]
     state.identity.of = rest.identity
     state.events, state.holes, state.checks, state.own = rest.events, rest.holes, rest.checks, rest.own
+    state.doubts = rest.doubts
     state.bars = [_bars(parts) for parts in rest.bars]
 
 
@@ -225,12 +230,13 @@ def _load_seen(state: State, sections: Mapping[str, bytes]) -> None:
 
 
 def _book_parts(b: Book) -> BookParts:
-    return b.bids, b.asks, b.last, b.depth, b.synced, b.joined, b.rule, b.held
+    return b.bids, b.asks, b.last, b.depth, b.synced, b.joined, b.rule, b.held, b.shadow, b.ts
 
 
 def _book(parts: BookParts) -> Book:
     book = Book()
-    book.bids, book.asks, book.last, book.depth, book.synced, book.joined, book.rule, book.held = parts
+    book.bids, book.asks, book.last, book.depth, book.synced, book.joined, book.rule, book.held = parts[:8]
+    book.shadow, book.ts = parts[8:]
     return book
 
 

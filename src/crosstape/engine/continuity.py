@@ -13,7 +13,7 @@ from crosstape.state.fields import ASK_SIZE, BID
 from crosstape.state.source import Source
 from crosstape.state.state import State
 from crosstape.wire.effect import Fetch, Subscribe, Unsubscribe
-from crosstape.wire.venue import Decoded, Stream
+from crosstape.wire.venue import BookRule, Decoded, Stream
 
 PATIENCE_NS = 5_000_000_000
 # A request may wait for its turn in the host's budget; a subscription does not.
@@ -32,6 +32,9 @@ def opened(state: State, source: Source, conn: int, ts: int) -> None:
     source.recent = {} if overlapping else None
     source.conn = conn
     source.opens += 1
+    if source.rule is BookRule.RISE:
+        # What was found of its ids has to be found again.
+        source.rule, source.equal = BookRule.STEP, 0
     source.opened_ts = max(ts, source.closed_ts + 1)
     if not overlapping and all(peer.is_open for peer in _routes(state, source)):
         state.opened[rows_of(state, source.shard)] = ts * 1e-9

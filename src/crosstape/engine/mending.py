@@ -2,15 +2,19 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterable, Mapping
+from collections.abc import Callable, Iterable, Mapping
 
 from crosstape.engine.planning import past_of
 from crosstape.model.event import Continuity, Trade
+from crosstape.model.instrument import Instrument
 from crosstape.state.hole import Hole
 from crosstape.state.source import Source
 from crosstape.state.state import State
 from crosstape.wire.effect import Fetch
+from crosstape.wire.request import Request
 from crosstape.wire.venue import Decoded, Stream, Venue
+
+Past = Callable[[Instrument, int, int], Request]
 
 SECOND_NS = 1_000_000_000
 MINUTE_NS = 60 * SECOND_NS
@@ -25,6 +29,10 @@ KNOWN_NS = 900 * SECOND_NS
 # A crowded budget may take many minutes to get to a row (Binance: 60 rows a minute).
 GIVEN_UP_NS = 3600 * SECOND_NS
 TRIES = 5
+# How far before a cut is looked: what a stream that was up did not bring in so long did not happen.
+BEFORE_NS = 3300 * SECOND_NS
+# What some venues answer at once, and of how much a hole is made up for at most.
+SPAN_NS, SPANS = 3600 * SECOND_NS - 2_000_000, 6
 
 
 def begin(state: State, source: Source, stream: Stream | None, closed: int, ts: int) -> None:
@@ -32,21 +40,22 @@ def begin(state: State, source: Source, stream: Stream | None, closed: int, ts: 
     time at which it was last heard."""
     if stream is not None and stream.past is not None and 0 < closed < ts:
         rows = [row for row, shard in enumerate(state.table.shards) if shard == source.shard]
-        doubt(state, rows, closed, ts)
+        doubt(state, rows, closed, ts, earliest=closed - BEFORE_NS)
 
 
-def doubt(state: State, rows: Iterable[int], closed: int, ts: int) -> None:
-    """Between these times trades of these rows may have been missed."""
+def doubt(state: State, rows: Iterable[int], closed: int, ts: int, earliest: int = 0) -> None:
+    """Between these times trades of these rows may have been missed; from a row's last one on, but not from before
+    `earliest`."""
     for row in rows:
         before, seen = state.holes.get(row), state.seen[row]
         if not seen.last:
             continue
-        hole = Hole(seen.last, closed, ts, known=seen.young | seen.old)
+        hole = Hole(max(seen.last, earliest), closed, ts, known=seen.young | seen.old)
         if before is not None and not before.answered:
             hole.since, hole.closed = before.since, before.closed
             hole.known |= before.known
             hole.pending_ts, hole.failed_ts = before.pending_ts, before.failed_ts
-            hole.request = before.request
+            hole.requests = before.requests
         state.holes[row] = hole
 
 
@@ -64,13 +73,19 @@ def go_on(state: State, streams: Mapping[str, Stream], venues: Mapping[str, Venu
             hole.asked_ts = hole.pending_ts = hole.failed_ts = 0
         if not hole.asked_ts and _may_ask(hole, ts):
             hole.asked_ts = hole.pending_ts = ts
-            request = ask(instrument, hole.since, hole.until or ts)
-            hole.request, hole.tries = request.key(), hole.tries + 1
-            state.effects.append(Fetch(f"{instrument.market}/trades", request))
+            requests = _requests(ask, instrument, hole.since, hole.until or ts)
+            hole.requests, hole.tries = tuple(request.key() for request in requests), hole.tries + 1
+            state.effects += [Fetch(f"{instrument.market}/trades", request) for request in requests]
         elif hole.asked_ts and not hole.candles and ts > _end_of_minute(hole.opened) + FINAL_NS:
             hole.candles = True
             since = hole.closed - hole.closed % MINUTE_NS
             state.effects += past_of(venues[instrument.venue], instrument, since, _end_of_minute(hole.opened))
+
+
+def _requests(ask: Past, instrument: Instrument, since: int, until: int) -> tuple[Request, ...]:
+    """The newest part first; one request where the venue cannot be asked by time."""
+    ends = [until - n * SPAN_NS for n in range(SPANS) if n == 0 or until - n * SPAN_NS > since]
+    return tuple(dict.fromkeys(ask(instrument, max(since, end - SPAN_NS), end) for end in ends))
 
 
 def _over(hole: Hole, ts: int) -> bool:
@@ -98,7 +113,7 @@ def failed(state: State, market: str, request: str, ts: int) -> None:
 
 def _asked(state: State, market: str, request: str) -> list[int]:
     """The rows for which this was asked."""
-    rows = [row for row, hole in state.holes.items() if hole.request == request]
+    rows = [row for row, hole in state.holes.items() if request in hole.requests]
     return [row for row in rows if (known := state.table.instruments[row]) is None or known.market == market]
 
 
@@ -117,7 +132,8 @@ def answered(state: State, market: str, request: str, events: Decoded, ts: int) 
         if hole is None or instrument is None:
             continue
         # An answer to what was asked before the last cut does not reach to its end.
-        hole.answered = hole.answered or bool(hole.asked_ts)
+        hole.requests = tuple(key for key in hole.requests if key != request)
+        hole.answered = hole.answered or (bool(hole.asked_ts) and not hole.requests)
         hole.pending_ts = hole.failed_ts = 0
         hole.told_ts = ts
         if not hole.found:

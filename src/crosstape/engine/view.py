@@ -64,6 +64,9 @@ class SourceState(msgspec.Struct, frozen=True):
     repaired: int = 0
     drifts: int = 0
     silent: bool = False
+    skips: int = 0
+    checked: int = 0
+    differing: int = 0
 
 
 class OwnAccount(msgspec.Struct, frozen=True):

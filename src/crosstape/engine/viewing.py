@@ -223,6 +223,7 @@ def _quality(state: State, known: Catalogue, at: At, mode: str) -> NDArray[np.ui
         (Quality.UNDESCRIBED, known.undescribed),
         (Quality.HALVED_OI, state.halved[:n]),
         (Quality.LOSSY, state.lossy[:n]),
+        (Quality.UNPROVEN, state.unproven[:n]),
         (Quality.SAMPLED, state.sampled[:n]),
         (Quality.SKEWED, state.skewed[:n]),
         (Quality.REPAIRED, seconds - state.repaired_s[:n] < GAP_S),
@@ -251,7 +252,7 @@ def _source_states(state: State) -> Iterator[SourceState]:
         since = s.opened_ts if s.is_open else s.closed_ts
         yield SourceState(s.name, s.market, s.is_open, since, s.last_ts, s.conn, s.opens, s.frames, s.bytes,
                           s.failed, s.errors, s.gaps, s.last_error, s.duplicates, s.repaired, s.drifts,
-                          s.silent)  # fmt: skip
+                          s.silent, s.skips, s.checked, s.differing)  # fmt: skip
 
 
 def _frozen(array: NDArray[Scalar]) -> NDArray[Scalar]:

@@ -172,12 +172,12 @@ class Gap(Event, frozen=True, gc=False):
 
 
 class Continuity(Event, frozen=True, gc=False):
-    """Derived by the fold: `what` is one of Opened Snapshot Gap Differs Repaired Stale Resumed
-    Closed.
+    """Derived by the fold: `what` is one of Opened Snapshot Gap Skipped Lenient Differs
+    Repaired Stale Resumed Closed.
 
-    first, last   Gap, Snapshot: update ids; Differs: how many of the best levels are others over REST, and its
-                  id; Opened, Closed: connection and status; Repaired: how many trades were made up for, and 1 when
-                  they fill the whole hole
+    first, last   Gap, Skipped, Snapshot: update ids; Lenient: how many gaps in a row had missed nothing; Differs:
+                  how many of the best levels are others over REST, and its id; Opened, Closed: connection and
+                  status; Repaired: how many trades were made up for, and 1 when they fill the whole hole
     """
 
     source: str

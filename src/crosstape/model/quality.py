@@ -22,6 +22,7 @@ class Quality(IntFlag):
     REPLAY = 2048
     UNDESCRIBED = 4096
     HALVED_OI = 8192
+    UNPROVEN = 16384
 
 
 MEANING: dict[Quality, str] = {
@@ -39,6 +40,7 @@ MEANING: dict[Quality, str] = {
     Quality.REPLAY: "from a recorded tape",
     Quality.UNDESCRIBED: "the venue's catalogue did not describe the instrument: multiplier 1 assumed",
     Quality.HALVED_OI: "open interest was published for both sides and halved here",
+    Quality.UNPROVEN: "the venue leaves update ids out: a message that was missed cannot be told from none",
 }
 
 

@@ -21,6 +21,7 @@ class Manners(Struct, frozen=True):
     busy     REST while it is maintained
     notice   (connection id, ms) -> what a connection hears before the end; b"" = nothing
     closing  how connections end then
+    counted  the field of a book's message whose number goes up by one; "" = there is none
     by_address  each market has addresses of its own: a connection's category begins with the market
     """
 
@@ -32,4 +33,5 @@ class Manners(Struct, frozen=True):
     bodies: Mapping[int, bytes] = {}
     notice: Callable[[str, int], bytes] = lambda conn_id, ms: b""
     closing: Close = Close(1006)
+    counted: str = ""
     by_address: bool = False

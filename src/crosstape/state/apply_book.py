@@ -22,6 +22,8 @@ from crosstape.state.state import State
 from crosstape.wire.venue import BookRule
 
 INF = float("inf")
+# So many gaps in a row behind which nothing was missed: the venue's ids skip.
+EQUAL = 10
 
 
 def set_top(state: State, row: int, top: tuple[float, float, float, float]) -> None:
@@ -44,11 +46,14 @@ def snapshot(state: State, source: Source, row: int, event: BookSnapshot, ts: in
     book = state.books[row]
     if book is None:
         book = state.books[row] = Book()
+    shadow = book.shadow
     again, news = bool(state.resyncing[row]), not book.synced or source.rule is not BookRule.NONE
     applied = book.replace(event)
     if applied is not Applied.YES:
         return applied is Applied.WAITING
-    state.resyncing[row] = False
+    state.resyncing[row] = state.unproven[row] = False
+    if shadow is not None and source.rule is BookRule.STEP and (same := shadow.same(event)) is not None:
+        _weigh(state, source, same, ts)
     if source.sampled and not state.sampled[row]:
         state.sampled[row] = True
     touch_book(state, row, event.ts_event, ts)
@@ -57,6 +62,15 @@ def snapshot(state: State, source: Source, row: int, event: BookSnapshot, ts: in
     if again:
         state.events.append((row, Continuity(event.symbol, ts, source.name, "Resumed")))
     return False
+
+
+def _weigh(state: State, source: Source, same: bool, ts: int) -> None:
+    """A gap in the ids after which the venue's own picture was the book we had: nothing had been missed. So many
+    in a row mean that the venue leaves ids out; one that was another book begins the count anew."""
+    source.equal = source.equal + 1 if same else 0
+    if source.equal >= EQUAL:
+        source.rule = BookRule.RISE
+        state.events.append((-1, Continuity("", ts, source.name, "Lenient", source.equal)))
 
 
 def _still_wanted(state: State, row: int) -> bool:
@@ -74,12 +88,25 @@ def delta(state: State, source: Source, row: int, event: BookDelta, ts: int) -> 
     if applied is Applied.YES:
         touch_book(state, row, event.ts_event, ts)
         return False
+    if applied is Applied.SKIPPED:
+        touch_book(state, row, event.ts_event, ts)
+        _skipped(state, source, row, Gap(event.symbol, ts, last + 1, event.first - 1))
+        return False
     if applied is Applied.OLD:
         source.duplicates += 1
         return False
     if applied is Applied.GAP:
         return lost(state, source, row, Gap(event.symbol, ts, last + 1, event.first - 1), ts)
     return applied is Applied.WAITING and (source.rule in HELD_RULES or not state.resyncing[row])
+
+
+def _skipped(state: State, source: Source, row: int, event: Gap) -> None:
+    """Ids were left out by a venue that does so: the book goes on, says so, and is held against REST."""
+    source.skips += 1
+    state.unproven[row] = True
+    state.doubts.setdefault(row, event.ts_event)
+    said = Continuity(event.symbol, event.ts_event, source.name, "Skipped", event.first, event.last)
+    state.events.append((row, said))
 
 
 def lost(state: State, source: Source, row: int, event: Gap, ts: int) -> bool:

@@ -6,6 +6,7 @@ from collections.abc import Callable, Iterable
 from enum import Enum
 
 from crosstape.model.event import NAN, BookDelta, BookSnapshot, Levels
+from crosstape.state.shadow import Shadow
 from crosstape.wire.venue import BookRule
 
 # Rules whose snapshots come from elsewhere: deltas are held until one is there. Full = the oldest is dropped, and
@@ -21,6 +22,7 @@ class Applied(Enum):
     OLD = 2
     WAITING = 3
     GAP = 4
+    SKIPPED = 5
 
 
 class Book:
@@ -28,20 +30,36 @@ class Book:
 
     held     deltas that wait for a snapshot, in order of arrival
     joined   a delta has followed the snapshot
+    ts       the venue's time of its last change, ns, 0 = it does not say
+    shadow   where ids step: how the book went on past its gap, until the next snapshot
     """
 
-    __slots__ = ("_ask", "_bid", "asks", "bids", "depth", "held", "joined", "last", "rule", "synced")
+    __slots__ = (
+        "_ask",
+        "_bid",
+        "asks",
+        "bids",
+        "depth",
+        "held",
+        "joined",
+        "last",
+        "rule",
+        "shadow",
+        "synced",
+        "ts",
+    )
 
     def __init__(self) -> None:
         self._bid = self._ask = NAN
         self.bids: dict[float, float] = {}
         self.asks: dict[float, float] = {}
-        self.last = 0
+        self.last = self.ts = 0
         self.depth = 0
         self.synced = False
         self.joined = False
         self.rule = BookRule.NONE
         self.held: list[BookDelta] = []
+        self.shadow: Shadow | None = None
 
     def replace(self, event: BookSnapshot) -> Applied:
         """A snapshot replaces everything, and the deltas held for it are applied.
@@ -62,13 +80,15 @@ class Book:
         self.bids = dict(event.bids)
         self.asks = dict(event.asks)
         self._bid = self._ask = NAN
-        self.last = event.last
+        self.last, self.ts = event.last, event.ts_event
         self.depth = event.depth or self.depth
         self.synced = True
         self.joined = False
+        self.shadow = None
 
     def update(self, event: BookDelta, rule: BookRule) -> Applied:
-        """Apply a delta if it follows; a gap unsyncs the book and changes nothing else."""
+        """Apply a delta if it follows; a gap unsyncs the book and changes nothing else. SKIPPED: applied, though
+        ids were left out."""
         if not self.synced:
             self._hold(event, rule)
             return Applied.WAITING
@@ -78,17 +98,28 @@ class Book:
             follows = event.first == self.last + 1
         elif rule is BookRule.SPAN:
             follows = event.first <= self.last + 1
+        elif rule is BookRule.RISE:
+            return self._rise(event)
         else:
             reaches = rule is BookRule.JOIN and not self.joined and event.prev < self.last
             follows = event.prev == self.last or reaches
         if not follows and rule is not BookRule.NONE:
+            if rule is BookRule.STEP:
+                self.shadow = Shadow(self.bids, self.asks)
             self.lose()
             self._hold(event, rule)
             return Applied.GAP
-        self.last = event.last
+        self.last, self.ts = event.last, event.ts_event
         self.joined = True
         self._take(event.bids, event.asks)
         return Applied.YES
+
+    def _rise(self, event: BookDelta) -> Applied:
+        skipped = event.first > self.last + 1
+        self.last, self.ts = event.last, event.ts_event
+        self.joined = True
+        self._take(event.bids, event.asks)
+        return Applied.SKIPPED if skipped else Applied.YES
 
     def _take(self, bids: Levels, asks: Levels) -> None:
         """As fast as `dict.update` with zeros to remove later, and the best levels stay known while they last."""
@@ -117,6 +148,8 @@ class Book:
 
     def _hold(self, event: BookDelta, rule: BookRule) -> None:
         self.rule = rule
+        if self.shadow is not None:
+            self.shadow.take(event)
         if rule in HELD_RULES:
             self.held.append(event)
             if len(self.held) > MOST_HELD:
@@ -126,6 +159,7 @@ class Book:
         """The connection ended: what is held was of it, and what came meanwhile is not known."""
         self.lose()
         self.held = []
+        self.shadow = None
 
     def lose(self) -> None:
         """Forget the levels: they are not the venue's any more."""

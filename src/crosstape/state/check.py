@@ -16,7 +16,8 @@ class Check:
     """What a row's book looked like since its snapshot was asked for.
 
     answer   what came, and when: it waits a second for pictures that reach us later than it did
-    ids      update ids, one a picture · bids, asks: the best levels of each picture, native prices and sizes
+    ids, times   update ids and the venue's times of the last change, one a picture
+    bids, asks   the best levels of each picture, native prices and sizes
     doubted  the one before it found another book; only two in a row are believed where no id can be compared
     exact    pictures come too seldom to say anything unless one has the answer's own id
     """
@@ -27,6 +28,7 @@ class Check:
     answer: BookSnapshot | None = None
     answered_ts: int = 0
     ids: list[int] = field(default_factory=list)
+    times: list[int] = field(default_factory=list)
     bids: list[Levels] = field(default_factory=list)
     asks: list[Levels] = field(default_factory=list)
 
@@ -35,6 +37,7 @@ class Check:
         if book.synced and len(self.ids) < MOST_PICTURES:
             bids, asks = book.levels(LEVELS)
             self.ids.append(book.last)
+            self.times.append(book.ts)
             self.bids.append(bids)
             self.asks.append(asks)
 
@@ -46,21 +49,27 @@ class Check:
     def wrong(self) -> int | None:
         """How many of the best levels differ from every picture that could be the answer's; None = cannot be said.
 
-        With the answer's id among the pictures not one may differ. Otherwise it lies between two of them, whose
-        sides may both have moved on: only a majority that differs is a different book.
+        With the answer's id or time of change among the pictures not one may differ. Otherwise it lies between two
+        of them, whose sides may both have moved on: only a majority that differs is a different book.
         """
         answer = self.answer
         if answer is None:
             return None
         theirs = _best(answer.bids, -1.0), _best(answer.asks, 1.0)
-        if self.certain:
-            at = len(self.ids) - 1 - self.ids[::-1].index(answer.last)
+        at = self._at(answer)
+        if at >= 0:
             return _differ(theirs[0], [self.bids[at]], -1.0) + _differ(theirs[1], [self.asks[at]], 1.0)
         outside = answer.last and self.ids and not self.ids[0] <= answer.last <= self.ids[-1]
         if self.exact or not self.ids or outside:
             return None
         found = _differ(theirs[0], self.bids, -1.0) + _differ(theirs[1], self.asks, 1.0)
         return found if found > LEVELS else 0
+
+    def _at(self, answer: BookSnapshot) -> int:
+        """The newest picture that must be the answer, -1 = none. Two changes may share a millisecond, so what is
+        found by time is not `certain`."""
+        mine, theirs = (self.ids, answer.last) if answer.last else (self.times, answer.ts_event)
+        return len(mine) - 1 - mine[::-1].index(theirs) if theirs and theirs in mine else -1
 
 
 def _best(levels: Levels, sign: float) -> Levels:

@@ -21,6 +21,7 @@ class Source:
     duplicates   trades and deltas that had come before; repaired: trades made up for over REST
     drifts   changes in the shape of its messages; look_at: the frame looked at next for that
     checked  books held against its own answers over REST; differing: those that were other books
+    equal    gaps in a row behind which nothing had been missed; skips: gaps that were counted only, since then
     skew     seconds its clock looked wrong lately, at most ten
     """
 
@@ -57,6 +58,8 @@ class Source:
     skew: int = 0
     checked: int = 0
     differing: int = 0
+    equal: int = 0
+    skips: int = 0
     hour: Hour = field(default_factory=Hour)
 
     @property

@@ -45,6 +45,7 @@ class State:
     trading, touching   how often each row trades, and its quote or book changes
     seen      by row: the trades it has had lately; holes: rows whose trades are being made up for
     own       own accounts by their source
+    unproven  ids of its book were left out, and the venue is known to do so; doubts: such rows, not yet checked
     checks    by row: what its book looked like while the venue's own picture of it is asked for
     repaired_s   when part of its past last came from REST; skewed: its venue's clock and ours disagree
     events, effects    since the last tick: what goes into the view, what the shell is asked to do
@@ -64,6 +65,7 @@ class State:
         self.seen: list[Seen] = []
         self.holes: dict[int, Hole] = {}
         self.checks: dict[int, Check] = {}
+        self.doubts: dict[int, int] = {}
         self.large_at: list[float] = []
         self.dirty: set[int] = set()
         self.touched: set[int] = set()
@@ -74,10 +76,8 @@ class State:
         self.own: dict[str, Owned] = {}
         self.events: list[tuple[int, AnyEvent]] = []
         self.effects: list[Effect] = []
-        self.late_trades = 0
-        self.ts = 0
+        self.late_trades = self.ts = self.second = 0
         self.usd: F64 = np.zeros(0)
-        self.second = 0
         self.depth: F64 = np.full((DEPTH_SIZE, capacity), np.nan)
         self.opened: F64 = np.full(capacity, np.inf)
         self.gap_s: F64 = np.full(capacity, -np.inf)
@@ -86,6 +86,7 @@ class State:
         self.resyncing = np.zeros(capacity, bool)
         self.lossy = np.zeros(capacity, bool)
         self.sampled = np.zeros(capacity, bool)
+        self.unproven = np.zeros(capacity, bool)
         self.skewed = np.zeros(capacity, bool)
         self.repaired_s: F64 = np.full(capacity, -np.inf)
         self._reset_now(slice(None))
@@ -132,6 +133,7 @@ class State:
         self.identity.of.pop(row, None)
         self.holes.pop(row, None)
         self.checks.pop(row, None)
+        self.doubts.pop(row, None)
         self.rings.clear(row)
         self._reset_now(row)
         self.depth[:, row] = np.nan
@@ -181,5 +183,5 @@ DEPTH_SIZE = 9
 FLAGS = (
     ("opened", np.inf), ("gap_s", -np.inf), ("crossed_s", np.inf),
     ("halved", False), ("resyncing", False), ("lossy", False),
-    ("sampled", False), ("skewed", False), ("repaired_s", -np.inf),
+    ("sampled", False), ("unproven", False), ("skewed", False), ("repaired_s", -np.inf),
 )  # fmt: skip

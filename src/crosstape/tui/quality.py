@@ -8,7 +8,7 @@ SHORT = {
     Quality.STALE: "STALE", Quality.GAP: "GAP", Quality.RESYNCING: "SYNC", Quality.CROSSED: "CROSS",
     Quality.SKEWED: "SKEW", Quality.SAMPLED: "SAMP", Quality.LOSSY: "LOSSY", Quality.TRUNCATED: "TRUNC",
     Quality.REPAIRED: "REP", Quality.PARTIAL_WINDOW: "PART", Quality.UNDESCRIBED: "UNDESC",
-    Quality.HALVED_OI: "½OI",
+    Quality.HALVED_OI: "½OI", Quality.UNPROVEN: "UNPR",
 }  # fmt: skip
 DIMMED = (Quality.STALE | Quality.RESYNCING | Quality.CROSSED | Quality.UNDESCRIBED).value
 

@@ -52,6 +52,7 @@ class BookRule(StrEnum):
     """How a delta is known to follow the one before.
 
     STEP   it begins one behind the last id
+    RISE   STEP where the venue was found to leave ids out: a later id follows, and is counted
     CHAIN  it names the last id
     SPAN   it begins one behind the last id or before; snapshots come from elsewhere
     JOIN   CHAIN, but the first one behind a snapshot may reach over it; snapshots come from elsewhere
@@ -59,6 +60,7 @@ class BookRule(StrEnum):
 
     NONE = "none"
     STEP = "step"
+    RISE = "rise"
     CHAIN = "chain"
     SPAN = "span"
     JOIN = "join"

@@ -2,7 +2,7 @@
 
 export const FLAGS = [
   "STALE", "GAP", "RESYNCING", "CROSSED", "SKEWED", "SAMPLED", "LOSSY", "TRUNCATED", "REPAIRED", "PARTIAL_WINDOW",
-  "SIMULATED", "REPLAY", "UNDESCRIBED", "HALVED_OI",
+  "SIMULATED", "REPLAY", "UNDESCRIBED", "HALVED_OI", "UNPROVEN",
 ] as const;
 export type Flag = (typeof FLAGS)[number];
 
@@ -19,6 +19,7 @@ export const MEANING: Record<Flag, string> = {
   PARTIAL_WINDOW: "live for less than an hour, so longer windows are partial", SIMULATED: "from the simulator, not a venue",
   REPLAY: "from a recorded tape", UNDESCRIBED: "the catalogue did not describe the instrument",
   HALVED_OI: "open interest of both sides was halved",
+  UNPROVEN: "the venue leaves update ids out: a missed message cannot be told from none",
 };
 
 export function names(bits: number): Flag[] {

@@ -34,5 +34,6 @@ MANNERS = Manners(
         503: SYSTEM,
     },
     closing=Close(1012, "service restart"),
+    counted="u",
     by_address=True,
 )

@@ -9,6 +9,7 @@ import msgspec
 from crosstape.sim.answer import Answer
 from crosstape.sim.bybit.native import instrument, ms, plain, rest_ticker, trade_id
 from crosstape.sim.bybit.stream import Stream
+from crosstape.sim.bybit.topics import CADENCE_MS, Book
 from crosstape.sim.carry import BUCKET_NS, crowding
 from crosstape.sim.history import DAYS_KEPT, MINUTES, unit_noise
 from crosstape.sim.klines import SPANS, candles, start_of, texts
@@ -119,14 +120,17 @@ def orderbook(stream: Stream, query: Query) -> Result:
         return [(contract.price_text(price), contract.size_text(lots)) for price, lots in found]
 
     now, topic = stream.world.now_ns // MS, stream.topics.get((category, f"orderbook.1000.{symbol}"))
+    seq = stream.world.trading.seq[row]
+    books = [stream.topics.get((category, f"orderbook.{depth}.{symbol}")) for depth in CADENCE_MS]
+    changed = (book.changed_ns // MS for book in books if isinstance(book, Book) and book.seq == seq)
     return {
         "s": symbol,
         "b": levels(ladder.bids.top(depth), 1),
         "a": levels(ladder.asks.top(depth), -1),
         "ts": now,
-        "u": getattr(topic, "u", stream.world.trading.seq[row] % 1_000_000_000),
-        "seq": stream.world.trading.seq[row],
-        "cts": now,
+        "u": getattr(topic, "u", seq % 1_000_000_000),
+        "seq": seq,
+        "cts": next(changed, now),
     }
 
 

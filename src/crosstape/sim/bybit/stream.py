@@ -34,7 +34,7 @@ class Stream:
         self.on_liquidation: dict[int, Liquidations] = {}
         self.timed: dict[Key, Topic] = {}
         self.dirty: dict[Key, Topic] = {}
-        self.updates: dict[Key, int] = {}
+        self.updates: dict[Key, tuple[int, int, int]] = {}
         self.recent: list[deque[Trade]] = [deque(maxlen=RECENT) for _ in world.trading.last]
         self.timed_ns = 0
         self.listings = world.listings
@@ -72,8 +72,11 @@ class Stream:
         match kind:
             case "orderbook":
                 shape = Touch if middle[0] == "1" else Book
-                u = self.updates.get(key, 100_000 + self.world.rows.salt[row] % 1_000_000) + 1
-                return shape(self.world, row, name, int(middle[0]), u)
+                u = 100_001 + self.world.rows.salt[row] % 1_000_000
+                book = shape(self.world, row, name, int(middle[0]), u)
+                if key in self.updates:
+                    book.go_on(*self.updates[key])
+                return book
             case "tickers":
                 return Ticker(self.world, row, name)
             case "publicTrade":
@@ -99,7 +102,7 @@ class Stream:
         """Stops a topic nobody listens to; its update ids go on from where they were."""
         topic = self.topics.pop(key)
         if isinstance(topic, Book):
-            self.updates[key] = topic.u
+            self.updates[key] = (topic.u, topic.seq, topic.changed_ns)
         if isinstance(topic, Trades):
             del self.on_trade[topic.row]
         if isinstance(topic, Liquidations):

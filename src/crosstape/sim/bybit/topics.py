@@ -46,7 +46,14 @@ class Book:
     def _look(self) -> None:
         ladder = self.world.trading.ladders[self.row]
         self.bids, self.asks = ladder.bids.top(self.depth), ladder.asks.top(self.depth)
-        self.seq, self.changed_ns = self.world.trading.seq[self.row], self.world.now_ns
+        seq = self.world.trading.seq[self.row]
+        if seq != self.seq:
+            self.seq, self.changed_ns = seq, self.world.now_ns
+
+    def go_on(self, u: int, seq: int, changed_ns: int) -> None:
+        """As the topic was when it was last listened to, if the book is the same still."""
+        same = seq == self.seq
+        self.u, self.changed_ns = (u, changed_ns) if same else (u + 1, self.changed_ns)
 
     def _levels(self, side: dict[int, int], sign: int) -> str:
         level, tick, lot = self.level, self.tick * sign, self.lot

@@ -21,6 +21,10 @@ def check(spec: Spec, kind: Kind, site: Site) -> None:
             raise ConfigError(f"fault {spec.text!r}: {name}={spec.values[name]} is too small")
     if spec.nth and not (kind.target == "instrument" and "times" in kind.defaults):
         raise ConfigError(f"fault {spec.text!r}: {spec.kind} counts no messages; write a time such as @30s")
+    if spec.kind == "skip" and not site.dialect.manners.counted:
+        raise ConfigError(
+            f"fault {spec.text!r}: {site.dialect.name} does not count its books by one; allowed: bybit"
+        )
     if kind.target == "instrument" and spec.target not in ("*", "?"):
         symbols = listed_at(site, spec.values.get("market", ""))
         if (spec.target in symbols) == (spec.kind == "list"):

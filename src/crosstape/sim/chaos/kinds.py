@@ -32,6 +32,8 @@ KINDS: Final[tuple[Kind, ...]] = (
          ONCE, messages.Late),
     Kind("old-snapshot", "instrument", "a book's snapshot is older than the deltas before it",
          {"times": "1", "channel": "book", "market": "", "after": "3"}, messages.OldSnapshot),
+    Kind("skip", "instrument", "the venue's count of book messages leaves a number out and none is missing",
+         ONCE, messages.Skip),
     Kind("freeze", "instrument", "topics are silent while acks and pongs go on",
          HELD, messages.Freeze),
     Kind("malformed", "instrument", "messages are cut in half",

@@ -97,6 +97,27 @@ class OldSnapshot(Act):
         return answer
 
 
+class Skip(Act):
+    """The venue leaves a number out, and nothing else: what follows on the topic counts on from there."""
+
+    def __init__(self, *given: Any) -> None:
+        super().__init__(*given)
+        self.left_out: dict[tuple[int, str], int] = {}
+        self.number = re.compile(b'"%s":(\\d+)' % self.site.dialect.manners.counted.encode())
+
+    def out(self, conn: Conn, payload: bytes) -> Iterable[Out]:
+        """The message with its later number."""
+        if not self.mine(conn):
+            return (payload,)
+        key = (conn.number, conn.topic)
+        if not conn.first and self.trigger.strikes(conn, payload):
+            self.left_out[key] = self.left_out.get(key, 0) + 1
+        by = self.left_out.get(key, 0)
+        return (
+            self.number.sub(lambda found: b"%s%d" % (found[0][: -len(found[1])], int(found[1]) + by), payload, 1),
+        )
+
+
 class Freeze(Act):
     """Topics are silent while acks and pongs go on."""
 

@@ -283,8 +283,8 @@ def decode_interest_past(request: Request, body: bytes) -> Sequence[AnyEvent | E
 
 
 def past(instrument: Instrument, since: int, until: int) -> Request:
-    """Aggregated trades of a time, both ends included; of more than an hour its end."""
-    first, last = max(since // MS, until // MS - HOUR_MS), until // MS
+    """Aggregated trades of a time, both ends included; of an hour or more its end, for less is allowed."""
+    first, last = max(since // MS, until // MS - HOUR_MS + 1), until // MS
     return _page(f"{ROOTS[instrument.market]}/aggTrades", instrument.native, first, last)
 
 

@@ -89,6 +89,7 @@ class _Book(msgspec.Struct):
     bids: Levels = msgspec.field(name="b")
     asks: Levels = msgspec.field(name="a")
     ts: int = 0
+    cts: int = 0
 
 
 class _Ratio(msgspec.Struct, rename="camel"):
@@ -275,13 +276,14 @@ def book_request(instrument: Instrument) -> Request:
 
 
 def decode_book(request: Request, body: bytes) -> Sequence[AnyEvent | Effect]:
-    """The best levels. Their id counts the changes of a deeper topic than we take, so it is left out."""
+    """The best levels, and when they last changed. Their id counts the changes of a deeper topic than we take, so
+    it is left out."""
     answer = open_answer(body)
     try:
         book = _books.decode(answer.result)
     except msgspec.MsgspecError as error:
         raise WireError(f"bybit book: {error}") from error
-    return (BookSnapshot(book.symbol, book.ts * MS, book.bids, book.asks, 0, BOOK_LEVELS),)
+    return (BookSnapshot(book.symbol, (book.cts or book.ts) * MS, book.bids, book.asks, 0, BOOK_LEVELS),)
 
 
 def interest_past(instrument: Instrument, since: int, until: int) -> tuple[Request, ...]:
