@@ -70,3 +70,21 @@ def test_the_journal_keeps_the_newest_lines_of_both_loggers_and_leaves_no_trace(
     assert (lines[-2].event, lines[-2].details) == ("it happened", f"number={KEPT + 4}")
     assert lines[0].details == "number=6"
     assert structlog.get_config()["processors"] == before
+
+
+def test_an_account_whose_key_is_refused_is_named() -> None:
+    bench, lines = started("BTCUSDT"), Lines()
+    narrator = Narrator(lines)
+    bench.put("bybit-account/mine", Kind.FAILED, b"10003: API key is invalid.", "key")
+    narrator.take(bench.tick())
+    said = {"source": "bybit-account/mine", "reason": "10003: API key is invalid."}
+    assert ("warning", "an own account's key is refused", said) in lines.said
+
+
+def test_what_an_account_is_told_is_no_sample_of_a_changed_shape() -> None:
+    bench = started("BTCUSDT")
+    for n in range(3_000):
+        field = "held" if n > 2_000 else "wallet"
+        bench.put("bybit-account/mine", Kind.DATA, b'{"topic":"other","data":[],"%s":"12345.67"}' % field.encode())
+    source = bench.machine.state.sources["bybit-account/mine"]
+    assert (source.private, source.drifts, "bybit-account" in bench.machine.trust.canaries) == (True, 0, False)

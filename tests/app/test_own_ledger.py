@@ -11,12 +11,17 @@ import pytest
 
 from crosstape.app.booking import Booker, execution
 from crosstape.app.keeping import Keeper
+from crosstape.engine.view import OwnAccount
 from crosstape.model.event import OwnFill, Side
 from crosstape.model.execution import Execution, ExecutionKind, Liquidity
+from crosstape.model.frame import Kind
 from crosstape.model.instrument import Instrument, InstrumentKind
 from crosstape.model.money import MoneyError
 from crosstape.store.ledger import Ledger
-from support.owned import NAME, Following, following
+from crosstape.tape.reader import play
+from crosstape.venues import VENUES
+from support.owned import MARKETS, NAME, Following, following
+from support.served import all_views
 
 FILL = OwnFill("BTCUSDT", 5, "bybit-linear", "1", "2", Side.SELL, "100.5", "3", "0.25", account=NAME)
 PERP = Instrument("bybit-linear", "BTCUSDT", InstrumentKind.PERP, "BTC", "USDT", "USDT")
@@ -40,7 +45,7 @@ def theirs(there: Following) -> list[tuple[str, Side, Decimal, Decimal, Decimal,
     for fill in account.fills:
         contract, side = account.contract(fill.order.row), Side.BUY if fill.order.buy else Side.SELL
         amounts = Decimal(contract.price_text(fill.price)), Decimal(contract.size_text(fill.lots)), fill.fee
-        rows.append((f"bybit-linear:{contract.symbol}", side, *amounts, fill.maker))
+        rows.append((f"{MARKETS[contract.venue]}:{contract.symbol}", side, *amounts, fill.maker))
     return rows
 
 
@@ -58,22 +63,31 @@ def trading(there: Following, enough: int, cuts: int = 0) -> bool:
     return over and not there.theirs.open and there.agrees()
 
 
-async def test_a_cut_in_mid_trade_loses_no_fill_and_doubles_none(tmp_path: Path, ledger: Ledger) -> None:
+@pytest.mark.parametrize("venue", ["bybit", "binance"])
+async def test_a_cut_in_mid_trade_loses_no_fill_and_doubles_none(
+    tmp_path: Path, ledger: Ledger, venue: str
+) -> None:
     keeper = Keeper(ledger)
-    async with following(tmp_path, keeper=keeper) as there:
+    async with following(tmp_path, venue, record=True, keeper=keeper) as there:
         await there.until(lambda: trading(there, 30, cuts=2))
         await keeper.flush()
         (stream,) = ledger.streams.all()
         rows = ledger.executions.every(stream.id)
         assert sorted(kept(rows)) == sorted(theirs(there))
+        told = [event.id for view in there.views for _, event in view.events if type(event) is OwnFill]
     assert (stream.name, stream.source, stream.kind, stream.count) == (
         f"account {NAME}",
         "api",
         "executions",
         len(rows),
     )
-    assert {row.account for row in rows} == {NAME}
-    assert {row.fee_rate for row in rows} == {Decimal(1)}
+    assert {(row.account, row.fee_rate) for row in rows} == {(NAME, Decimal(1))}
+    assert len(told) == len(set(told)) == len(rows), "they left the fold once each, too"
+    mine = [frame for frame in play(tmp_path / "tape") if frame.source == f"{venue}-account/{NAME}"]
+    assert [frame.kind for frame in mine].count(Kind.OPEN) == 3
+    read = next(v.private.stream.open() for v in VENUES if v.id == venue and v.private is not None)
+    pushed = {e.id for frame in mine if frame.kind is Kind.DATA for e in read(frame.payload) if type(e) is OwnFill}
+    assert {row.trade_id for row in rows} > pushed, "some happened while nobody listened"
 
 
 async def test_what_a_crash_kept_from_the_ledger_is_there_after_the_restart(
@@ -108,6 +122,7 @@ async def test_a_ledger_that_is_away_gets_them_when_it_is_back(tmp_path: Path) -
         await there.until(lambda: trading(there, 5))
         view = there.views[-1]
     away.close()
+    assert view.rows.index, "the catalogue is there"
     booker.take(view)
     await booker.flush()
     assert booker.lost == 0
@@ -137,6 +152,28 @@ def test_a_fill_as_the_ledger_has_it(
     made = execution(msgspec.structs.replace(FILL, **change), known)
     assert {name: getattr(made, name) for name in wanted} == wanted
     assert (made.ts, made.trade_id, made.order_id, made.side) == (5, "1", "2", Side.SELL)
+
+
+async def test_a_fill_of_a_contract_that_is_not_listed_yet_waits_for_it_a_while(ledger: Ledger) -> None:
+    *_, view = all_views()
+    own = OwnAccount(NAME, "bybit", "synced", "", 1, 1, (), (), (), (FILL,))
+    strange = msgspec.structs.replace(FILL, symbol="NEVER", fee_asset="USDT")
+    listed, booker = msgspec.structs.replace(FILL, fee_asset="USDT"), Booker(ledger)
+    none = msgspec.structs.replace(view.rows, index={}, instruments=())
+    first = msgspec.structs.replace(view, own=(own,), rows=none, events=((-1, listed), (-1, strange)))
+    booker.take(first)
+    await booker.flush()
+    assert ledger.executions.every() == []
+    booker.take(msgspec.structs.replace(first, rows=view.rows, events=()))
+    await booker.flush()
+    assert [(row.instrument, row.fee_rate) for row in ledger.executions.every()] == [
+        ("bybit-linear:BTCUSDT", Decimal(1))
+    ]
+    booker.take(msgspec.structs.replace(first, rows=view.rows, events=(), ts=view.ts + 61_000_000_000))
+    await booker.flush()
+    assert {(row.instrument, row.fee_rate) for row in ledger.executions.every()} == {
+        ("bybit-linear:BTCUSDT", Decimal(1)), ("bybit-linear:NEVER", Decimal(0))
+    }  # fmt: skip
 
 
 def test_an_amount_that_no_ledger_holds_is_refused() -> None:

@@ -5,6 +5,7 @@ from __future__ import annotations
 import asyncio
 from collections.abc import Iterable
 from decimal import Decimal
+from typing import Any
 
 import structlog
 
@@ -18,6 +19,7 @@ from crosstape.store.ledger import Ledger
 
 EVERY_S = 1.0
 TOLD_EVERY = 60
+PATIENCE_NS = 60_000_000_000
 MOST = 100_000
 
 
@@ -25,12 +27,14 @@ class Booker:
     """Takes views on the loop, writes in a thread. A stream an account, `account <name>`.
 
     The first view's newest fills are taken too: a crash between tape and ledger is made up for, and what is there
-    already is not written again. Waiting: full = the oldest are dropped and counted in `lost`.
+    already is not written again. A fill of an instrument that no catalogue named yet waits for it a while: the
+    worth of its fee hangs on that. Waiting: full = the oldest are dropped and counted in `lost`.
     """
 
     def __init__(self, ledger: Ledger | None) -> None:
         self._ledger = ledger
         self._waiting: dict[tuple[str, str, str], Execution] = {}
+        self._strange: dict[tuple[str, str, str], tuple[int, OwnFill]] = {}
         self._begun: set[str] = set()
         self._failures = 0
         self.lost = 0
@@ -39,6 +43,9 @@ class Booker:
         """What was filled since the last view."""
         if self._ledger is None or not view.own:
             return
+        strange, self._strange = self._strange, {}
+        for since, fill in strange.values():
+            self._add(view, [fill], since)
         for account in view.own:
             if account.name not in self._begun:
                 self._begun.add(account.name)
@@ -66,11 +73,16 @@ class Booker:
                 structlog.get_logger("crosstape").warning("fills wait for the ledger", reason=str(error))
             self._failures += 1
 
-    def _add(self, view: View, fills: Iterable[OwnFill]) -> None:
+    def _add(self, view: View, fills: Iterable[OwnFill], since: int = 0) -> None:
         for fill in fills:
             row = view.rows.index.get(f"{fill.market}:{fill.symbol}")
+            known = view.rows.instruments[row] if row is not None else None
+            since = since or view.ts
+            if known is None and view.ts - since < PATIENCE_NS:
+                self._strange[fill.account, f"{fill.market}:{fill.symbol}", fill.id] = (since, fill)
+                continue
             try:
-                made = execution(fill, view.rows.instruments[row] if row is not None else None)
+                made = execution(fill, known)
             except MoneyError as error:
                 structlog.get_logger("crosstape").error("a fill cannot be kept", id=fill.id, reason=str(error))
                 continue
@@ -78,9 +90,11 @@ class Booker:
         self._trim()
 
     def _trim(self) -> None:
-        while len(self._waiting) > MOST:
-            del self._waiting[next(iter(self._waiting))]
-            self.lost += 1
+        held: dict[tuple[str, str, str], Any]
+        for held in (self._waiting, self._strange):
+            while len(held) > MOST:
+                del held[next(iter(held))]
+                self.lost += 1
 
 
 def execution(fill: OwnFill, known: Instrument | None) -> Execution:

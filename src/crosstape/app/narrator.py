@@ -8,7 +8,7 @@ from typing import Any
 import structlog
 
 from crosstape.engine.view import View
-from crosstape.model.event import Continuity, Drift
+from crosstape.model.event import Continuity, Drift, OwnRefused
 
 SECOND_NS = 1_000_000_000
 # Of many books, markets or sources one line; a failing source is counted in once a minute.
@@ -40,6 +40,8 @@ class Narrator:
         for row, event in view.events:
             if type(event) is Continuity:
                 self._continuity(view, row, event)
+            elif type(event) is OwnRefused:
+                self._log.warning("an own account's key is refused", source=event.symbol, reason=event.reason)
             elif type(event) is Drift:
                 self._log.warning(
                     "messages changed their shape", source=event.source, path=event.path, how=event.what

@@ -125,6 +125,7 @@ class Machine:
         source = self.state.sources.get(name)
         if source is None:
             source = self.state.sources[name] = Source(name, before)
+            source.private = private is not None
             if stream is not None and private is None:
                 source.market, source.streams, source.main = stream.market, True, not stream.route
                 source.rule, source.lossy, source.sampled = stream.book_rule, stream.lossy, stream.sampled

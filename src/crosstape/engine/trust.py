@@ -31,7 +31,9 @@ class Trust:
         self.shards = Shards()
 
     def look(self, state: State, source: Source, frame: Frame) -> None:
-        """Hold a message against what its kind looked like before."""
+        """Hold a message against what its kind looked like before; not what an own account is told."""
+        if source.private:
+            return
         canary = self.canaries.get(source.market)
         if canary is None:
             canary = self.canaries[source.market] = Canary()

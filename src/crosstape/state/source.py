@@ -12,6 +12,7 @@ from crosstape.wire.venue import BookRule
 class Source:
     """Counters and connection state of one stream shard or poll, all derived from its frames.
 
+    private  an own account's: what it says is shown to few, so samples of it are not told as changes of shape
     streams  a socket's shard, not a poll; main: of the route that carries books; lossy, sampled: see Stream
     recent   (symbol, id) of trades seen while two connections overlap, None otherwise
     spoke_ts when it last brought an event; pongs and acks do not count
@@ -28,6 +29,7 @@ class Source:
     name: str
     market: str
     rule: BookRule = BookRule.NONE
+    private: bool = False
     streams: bool = False
     main: bool = True
     lossy: bool = False
