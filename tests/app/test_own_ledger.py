@@ -164,6 +164,12 @@ async def test_a_fill_of_a_contract_that_is_not_listed_yet_waits_for_it_a_while(
     booker.take(first)
     await booker.flush()
     assert ledger.executions.every() == []
+    bare = tuple(i and msgspec.structs.replace(i, described=False, quote="") for i in view.rows.instruments)
+    booker.take(
+        msgspec.structs.replace(first, rows=msgspec.structs.replace(view.rows, instruments=bare), events=())
+    )
+    await booker.flush()
+    assert ledger.executions.every() == [], "a name alone says nothing"
     booker.take(msgspec.structs.replace(first, rows=view.rows, events=()))
     await booker.flush()
     assert [(row.instrument, row.fee_rate) for row in ledger.executions.every()] == [

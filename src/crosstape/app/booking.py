@@ -78,7 +78,7 @@ class Booker:
             row = view.rows.index.get(f"{fill.market}:{fill.symbol}")
             known = view.rows.instruments[row] if row is not None else None
             since = since or view.ts
-            if known is None and view.ts - since < PATIENCE_NS:
+            if (known is None or not known.described) and view.ts - since < PATIENCE_NS:
                 self._strange[fill.account, f"{fill.market}:{fill.symbol}", fill.id] = (since, fill)
                 continue
             try:
