@@ -16,7 +16,7 @@ from support.chaos import FEEDS, VENUES, running, without_limits
 
 RECONNECTS = 1_000
 # Binance's books come over REST: more often, and its weight would be spent and the end be waited for by the minute.
-EVERY = {"bybit": "120ms", "okx": "120ms", "hyperliquid": "120ms", "binance": "3s"}
+EVERY = {"bybit": "50ms", "okx": "50ms", "hyperliquid": "50ms", "binance": "2s"}
 QUICK = msgspec.structs.replace(FEEDS, backoff_first_s=0.01, backoff_cap_s=0.02)
 # Measured growth is about 10 MB (rings that fill, allocator); a connection that stayed would cost 100 kB or more.
 MOST_GROWTH = 60_000_000
