@@ -9,7 +9,7 @@ from bench import report
 
 BENCHES = (
     "decode", "venues", "tick", "loopback", "latency", "world", "memory", "startup", "replay", "seek", "tui",
-    "api", "web", "cache", "history", "sql", "imports", "ledger", "soak",
+    "api", "web", "cache", "history", "sql", "imports", "ledger", "accounts", "soak",
 )  # fmt: skip
 
 
