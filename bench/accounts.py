@@ -30,8 +30,9 @@ from crosstape.store.ledger import Ledger
 TITLE = (
     "An own account of the simulated Bybit. Messages: ten simulated minutes of its orders, executions, positions "
     "and wallet, decoded and folded by the machine; ccxt.pro parses the same orders and executions with its own "
-    "parsers, which keep nothing. Shown and kept: real sockets on 127.0.0.1, an order every tenth of a second; from "
-    "the venue's time of a fill to the view that has it (a tick is 100 ms), to the ledger's commit (one a second)."
+    "parsers, which keep nothing. Shown and kept: real sockets on 127.0.0.1, an order every tenth of a second; "
+    "from the venue's time of a fill to the view that has it (a tick is 100 ms), to the ledger's commit (one a "
+    "second)."
 )
 STEP_NS, STEPS, ROUNDS = 100_000_000, 6_000, 5
 SECONDS = 30.0

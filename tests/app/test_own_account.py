@@ -36,7 +36,8 @@ from crosstape.sim.bybit.private import ROUTES
 from crosstape.sim.fault import Conn
 from crosstape.tape.reader import play
 from crosstape.venues.bybit import BYBIT
-from support.owned import NAME, SECRETS, everything_written, following
+from support.owned import NAME, QUIET, SECRETS, everything_written, following
+from support.running import run_until
 from support.served import Notebook, Stage, all_views, staged
 
 
@@ -83,6 +84,23 @@ async def test_the_account_is_shown_whole_and_replays(
         '"auth","args"',
     ):
         assert secret.encode() not in written
+
+
+async def test_an_account_that_is_followed_no_more_is_gone_and_comes_back_when_it_is(tmp_path: Path) -> None:
+    async with following(tmp_path, record=True) as there:
+        await there.until(lambda: there.own.state == "synced")
+        place = there.live.venues
+        forgotten = Live(msgspec.structs.replace(there.live.config, account=AccountSettings()), place)
+        forgotten.open(QUIET)
+        views = list[View]()
+        await run_until(forgotten, views, lambda: len(views) > 3)
+        assert views[-1].own == ()
+        there.restart()
+        await there.until(lambda: there.own.state == "synced" and not there.differs())
+    recorded: list[View] = []
+    frames, machine = open_tape([tmp_path / "tape"])
+    replay(frames, machine, recorded.append)
+    assert {view.seq: view.digest for view in recorded}[there.views[-1].seq] == there.views[-1].digest
 
 
 class Counted:

@@ -96,6 +96,7 @@ def follow(live: Live) -> Live:
         private = known[one.venue].private
         assert private is not None, "only such venues are known"
         source = f"{private.stream.name}/{one.name}"
+        live.followed.add(source)
         live.feeds.follow(known[one.venue], one, partial(_since, live, source))
     return live
 

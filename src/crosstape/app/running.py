@@ -18,7 +18,7 @@ from crosstape.app.replaying import restore
 from crosstape.config import Config
 from crosstape.engine.checkpoint import save
 from crosstape.engine.machine import Machine
-from crosstape.engine.settings import Configure, EngineSettings, encode_command
+from crosstape.engine.settings import Configure, EngineSettings, ForgetAccount, encode_command
 from crosstape.engine.universe import wanted
 from crosstape.engine.view import View
 from crosstape.feeds.clock import WallClock, beat
@@ -57,7 +57,7 @@ class Checkpoints:
 
 
 class Live:
-    """One running crosstape: what the API and the tests look at."""
+    """One running crosstape: what the API and the tests look at. `followed`: the sources of own accounts."""
 
     def __init__(self, config: Config, venues: Sequence[Venue], clock: Clock | None = None) -> None:
         # aiohttp and picows: only who goes live pays for them.
@@ -70,6 +70,7 @@ class Live:
         self.intake = BoundedIntake(feeds.intake_arrivals, feeds.intake_bytes)
         self.feeds = Feeds(venues, self.intake, self.clock, feeds, seed=secrets.randbits(32))
         self.machine = Machine((*venues, *LOCAL))
+        self.followed: set[str] = set()
         self.recorder: TapeWriter | None = None
         self._lock: IO[str] | None = None
 
@@ -98,6 +99,8 @@ class Live:
                 self.intake.put(now, source.name, source.conn, Kind.CLOSE, b"crosstape restarted", status=1006)
         if not restored or self.machine.settings != settings:
             self.intake.put(now, CONFIG, 0, Kind.COMMAND, encode_command(Configure(settings, not restored)))
+        for name in sorted(self.machine.state.own.keys() - self.followed):
+            self.intake.put(now, CONFIG, 0, Kind.COMMAND, encode_command(ForgetAccount(name)))
 
     def _origin(self, settings: EngineSettings) -> Origin:
         run = f"{time.strftime('%Y%m%dT%H%M%S', time.gmtime())}-{secrets.token_hex(3)}"

@@ -12,7 +12,7 @@ from crosstape.engine import checking, continuity, mending
 from crosstape.engine.digest import Digest
 from crosstape.engine.planning import Planner
 from crosstape.engine.rounds import due
-from crosstape.engine.settings import Configure, EngineSettings, SetUniverse, decode_command
+from crosstape.engine.settings import Configure, EngineSettings, ForgetAccount, SetUniverse, decode_command
 from crosstape.engine.trust import Trust
 from crosstape.engine.view import View
 from crosstape.engine.viewing import Viewer
@@ -196,7 +196,7 @@ class Machine:
         market = source.market
         if route.poll is not None and route.poll.name == "trades":
             mending.failed(self.state, market, frame.request, frame.ts_recv)
-        if source.name in self.state.own:
+        if source.private:
             if frame.request == KEY:
                 refuse(self.state, source, source.last_error, frame.ts_recv)
         elif source.name.endswith("/instruments") and market not in self.planner.catalogued:
@@ -219,6 +219,8 @@ class Machine:
         elif isinstance(command, SetUniverse):
             markets = {**self.settings.markets, command.market: command.universe}
             self.settings = msgspec.structs.replace(self.settings, markets=markets)
+        elif isinstance(command, ForgetAccount):
+            self.state.own.pop(command.source, None)
         self.planner.planned_ts = 0
         # What hangs on settings, such as fees, is taken anew with the catalogue.
         self.state.table.version += 1

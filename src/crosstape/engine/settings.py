@@ -70,7 +70,13 @@ class SetUniverse(msgspec.Struct, frozen=True, tag="universe", tag_field="op"):
     universe: Universe
 
 
-Command = Configure | SetUniverse
+class ForgetAccount(msgspec.Struct, frozen=True, tag="forget", tag_field="op"):
+    """COMMAND: the own account of this source is followed no more, and shown no more."""
+
+    source: str
+
+
+Command = Configure | SetUniverse | ForgetAccount
 _commands = msgspec.json.Decoder(Command)
 
 

@@ -26,9 +26,14 @@ OPEN = "open"
 Dated = TypeVar("Dated", OwnBalance, OwnPosition, OwnOrder)
 
 
+def owned_of(state: State, source: Source) -> Owned:
+    """The source's account; one that was forgotten begins anew."""
+    return state.own.setdefault(source.name, Owned())
+
+
 def refuse(state: State, source: Source, reason: str, ts: int) -> None:
     """Its key is not taken."""
-    owned = state.own[source.name]
+    owned = owned_of(state, source)
     if owned.refused != reason:
         owned.refused = reason
         owned.version += 1
@@ -36,17 +41,17 @@ def refuse(state: State, source: Source, reason: str, ts: int) -> None:
 
 
 def _balance(state: State, source: Source, event: OwnBalance, ts: int) -> None:
-    owned = state.own[source.name]
+    owned = owned_of(state, source)
     _put(owned, owned.balances, ("balances", ""), event.symbol, event, _zero(event.total), ts)
 
 
 def _position(state: State, source: Source, event: OwnPosition, ts: int) -> None:
-    owned, key = state.own[source.name], f"{event.market}:{event.symbol}:{event.leg}"
+    owned, key = owned_of(state, source), f"{event.market}:{event.symbol}:{event.leg}"
     _put(owned, owned.positions, ("positions", event.market), key, event, _zero(event.size), ts)
 
 
 def _order(state: State, source: Source, event: OwnOrder, ts: int) -> None:
-    owned, over = state.own[source.name], event.status != OPEN
+    owned, over = owned_of(state, source), event.status != OPEN
     # An id is a symbol's own at some venues.
     key = f"{event.market}:{event.symbol}:{event.id}"
     event = msgspec.structs.replace(event, account=_name(source))
@@ -62,7 +67,7 @@ def _order(state: State, source: Source, event: OwnOrder, ts: int) -> None:
 
 
 def _fill(state: State, source: Source, event: OwnFill, ts: int) -> None:
-    owned, key = state.own[source.name], f"{event.market}:{event.symbol}:{event.id}"
+    owned, key = owned_of(state, source), f"{event.market}:{event.symbol}:{event.id}"
     if key in owned.known:
         source.duplicates += 1
         return
@@ -77,7 +82,7 @@ def _fill(state: State, source: Source, event: OwnFill, ts: int) -> None:
 
 
 def _picture(state: State, source: Source, event: OwnPicture, ts: int) -> None:
-    owned, name = state.own[source.name], f"{event.what}/{event.market}"
+    owned, name = owned_of(state, source), f"{event.what}/{event.market}"
     if event.begins:
         owned.seen[name] = Picture(event.ts_event)
     if event.ends and (picture := owned.seen.pop(name, None)) is not None:
