@@ -27,12 +27,18 @@ def cut_and_back(bench: Bench, seconds: float) -> None:
     bench.put(LINEAR, Kind.OPEN, conn=2)
 
 
-def test_what_a_cut_missed_is_asked_for_and_put_where_it_belongs() -> None:
+def interrupted(seconds: float) -> tuple[Bench, int]:
+    """A trade "a" of 10, a second, and a connection that was away so long; when the trade was."""
     bench = started("BTCUSDT")
     bench.trades("BTCUSDT", ("a", 10.0, 1.0))
     before = bench.ts
     bench.tick(1.0)
-    cut_and_back(bench, 5.0)
+    cut_and_back(bench, seconds)
+    return bench, before
+
+
+def test_what_a_cut_missed_is_asked_for_and_put_where_it_belongs() -> None:
+    bench, before = interrupted(5.0)
     bench.trades("BTCUSDT", ("d", 12.0, 1.0), conn=2)
     after = bench.ts
     bench.effects.clear()
@@ -59,11 +65,7 @@ def test_what_a_cut_missed_is_asked_for_and_put_where_it_belongs() -> None:
 
 
 def test_two_cuts_close_together_count_nothing_twice() -> None:
-    bench = started("BTCUSDT")
-    bench.trades("BTCUSDT", ("a", 10.0, 1.0))
-    before = bench.ts
-    bench.tick(1.0)
-    cut_and_back(bench, 1.0)
+    bench, before = interrupted(1.0)
     between = []
     for n in range(60):
         bench.trades("BTCUSDT", (f"m{n}", 10.0, 1.0), conn=2)
@@ -84,10 +86,7 @@ def test_two_cuts_close_together_count_nothing_twice() -> None:
 
 
 def test_what_rest_said_first_is_not_counted_again_when_it_is_streamed() -> None:
-    bench = started("BTCUSDT")
-    bench.trades("BTCUSDT", ("a", 10.0, 1.0))
-    bench.tick(1.0)
-    cut_and_back(bench, 1.0)
+    bench, _ = interrupted(1.0)
     bench.tick(16.0)
     assert [e.source for e in bench.effects if isinstance(e, Fetch)][-1:] == ["bybit-linear/trades"]
     bench.answer_trades("BTCUSDT", [("b", 10.0, 1.0, bench.ts - SECOND)])
@@ -100,11 +99,7 @@ def test_what_rest_said_first_is_not_counted_again_when_it_is_streamed() -> None
 
 
 def test_the_first_trade_behind_a_quiet_hole_is_not_counted_again_by_the_second_answer() -> None:
-    bench = started("BTCUSDT")
-    bench.trades("BTCUSDT", ("a", 10.0, 1.0))
-    before = bench.ts
-    bench.tick(1.0)
-    cut_and_back(bench, 1.0)
+    bench, before = interrupted(1.0)
     bench.tick(16.0)
     bench.answer_trades("BTCUSDT", [("a", 10.0, 1.0, before)])
     bench.trades("BTCUSDT", ("c", 10.0, 1.0), conn=2)
@@ -120,10 +115,7 @@ def test_the_first_trade_behind_a_quiet_hole_is_not_counted_again_by_the_second_
 
 
 def test_two_cuts_without_a_trade_between_them_count_nothing_twice() -> None:
-    bench = started("BTCUSDT")
-    bench.trades("BTCUSDT", ("a", 10.0, 1.0))
-    bench.tick(1.0)
-    cut_and_back(bench, 5.0)
+    bench, _ = interrupted(5.0)
     bench.tick(16.0)
     missed = ("b", 10.0, 1.0, bench.ts - 18 * SECOND)
     bench.answer_trades("BTCUSDT", [missed])
@@ -138,10 +130,7 @@ def test_two_cuts_without_a_trade_between_them_count_nothing_twice() -> None:
 
 
 def test_what_rest_said_first_is_known_when_the_stream_brings_it_long_after() -> None:
-    bench = started("BTCUSDT")
-    bench.trades("BTCUSDT", ("a", 10.0, 1.0))
-    bench.tick(1.0)
-    cut_and_back(bench, 1.0)
+    bench, _ = interrupted(1.0)
     bench.tick(16.0)
     bench.answer_trades("BTCUSDT", [("b", 10.0, 1.0, bench.ts - SECOND)])
     for _ in range(100):
@@ -154,11 +143,7 @@ def test_what_rest_said_first_is_known_when_the_stream_brings_it_long_after() ->
 
 def test_an_answer_may_wait_for_a_crowded_budget() -> None:
     """Binance lets 60 rows a minute be made up for: the last of 500 is answered after eight of them."""
-    bench = started("BTCUSDT")
-    bench.trades("BTCUSDT", ("a", 10.0, 1.0))
-    before = bench.ts
-    bench.tick(1.0)
-    cut_and_back(bench, 5.0)
+    bench, before = interrupted(5.0)
     bench.trades("BTCUSDT", ("d", 10.0, 1.0), conn=2)
     for _ in range(60):
         bench.tick(10.0)
@@ -169,11 +154,7 @@ def test_an_answer_may_wait_for_a_crowded_budget() -> None:
 
 
 def test_a_request_that_failed_is_made_again() -> None:
-    bench = started("BTCUSDT")
-    bench.trades("BTCUSDT", ("a", 10.0, 1.0))
-    before = bench.ts
-    bench.tick(1.0)
-    cut_and_back(bench, 5.0)
+    bench, before = interrupted(5.0)
     bench.trades("BTCUSDT", ("d", 10.0, 1.0), conn=2)
     bench.tick(3.0)
     (request,) = [e.request for e in bench.effects if isinstance(e, Fetch) and e.source.endswith("/trades")]
@@ -190,10 +171,7 @@ def test_a_request_that_failed_is_made_again() -> None:
 
 
 def test_a_hole_in_which_nobody_traded_is_closed_by_an_empty_answer() -> None:
-    bench = started("BTCUSDT")
-    bench.trades("BTCUSDT", ("a", 10.0, 1.0))
-    bench.tick(1.0)
-    cut_and_back(bench, 5.0)
+    bench, _ = interrupted(5.0)
     bench.trades("BTCUSDT", ("d", 10.0, 1.0), conn=2)
     bench.tick(3.0)
     (request,) = [e.request for e in bench.effects if isinstance(e, Fetch) and e.source.endswith("/trades")]
@@ -206,11 +184,7 @@ def test_a_hole_in_which_nobody_traded_is_closed_by_an_empty_answer() -> None:
 
 
 def test_an_answer_that_does_not_reach_back_says_so() -> None:
-    bench = started("BTCUSDT")
-    bench.trades("BTCUSDT", ("a", 10.0, 1.0))
-    before = bench.ts
-    bench.tick(1.0)
-    cut_and_back(bench, 5.0)
+    bench, before = interrupted(5.0)
     bench.tick(3.0)
     bench.answer_trades("BTCUSDT", [("c", 14.0, -2.0, before + 4 * SECOND)])
     bench.tick(1.0)
