@@ -75,11 +75,13 @@ def test_what_is_no_stream_is_refused(ledger: Ledger, name: str, source: str, ki
 
 def test_a_stream_of_history_grows(ledger: Ledger) -> None:
     id = ledger.streams.add("ticks", "push", "trades").id
-    for count, since, until in ((0, 1, 1), (5, 100, 200), (3, 50, 150), (1, 190, 300)):
+    for count, since, until in ((0, 0, 0), (5, 100, 200), (0, 40, 60), (3, 50, 150), (1, 190, 300)):
         ledger.streams.grow(id, count, since, until)
     stream = ledger.streams.get(id)
     assert stream is not None
-    assert (stream.count, stream.from_ts, stream.to_ts) == (9, 50, 300)
+    assert (stream.count, stream.from_ts, stream.to_ts) == (9, 40, 300), (
+        "rows that were there already count for its times"
+    )
 
 
 def test_executions_come_back_as_they_were_and_only_once(ledger: Ledger) -> None:
