@@ -122,6 +122,7 @@ CAPABILITIES = (
     Capability("liquidations", "stream, lossy", "USD-M; at most one order a symbol and second"),
     Capability("long/short ratio", "REST", "USD-M tier A, each every 5 min; accounts"),
     Capability("candles", "built from trades", "back-filled from REST klines, flagged REPAIRED"),
+    Capability("own account", "private stream + signed REST", "USD-M; a key that may only read"),
 )
 
 BINANCE = Venue(

@@ -87,6 +87,7 @@ CAPABILITIES = (
     Capability("liquidations", "stream", "every liquidation, 500 ms batches; price is the bankruptcy price"),
     Capability("long/short ratio", "REST", "tier A contracts, each every 5 min; accounts"),
     Capability("candles", "built from trades", "back-filled from REST klines, flagged REPAIRED"),
+    Capability("own account", "private stream + signed REST", "unified account; a key that may only read"),
 )
 
 BYBIT = Venue(
