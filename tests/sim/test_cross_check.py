@@ -52,7 +52,7 @@ class Wrong:
 async def test_a_book_that_is_not_the_venues_is_found(tmp_path: Path, name: str) -> None:
     market, wrong = MARKETS[name], Wrong()
     views: list[View] = []
-    sim = SimSettings(venues=(name,), seed=5, assets=8, rate=400)
+    sim = SimSettings(venues=(name,), seed=5, assets=8, rate=400, time_scale=4)
     async with one_market(tmp_path, market, SETTINGS, sim, (wrong,)) as (_, _, live):
 
         def source() -> Any:

@@ -20,7 +20,7 @@ from crosstape.sim.fault import Close
 from crosstape.sim.server import SimSettings, Simulation, serve
 from crosstape.tape.reader import play
 from crosstape.venues.hyperliquid import HYPERLIQUID
-from support.running import run_until
+from support.running import brisk, run_until
 
 SETTINGS = EngineSettings(mode="simulated", universe=Universe(top=8, deep=3, min_24h_volume=0), backfill_hours=0.5)
 
@@ -56,7 +56,7 @@ async def run(done: Done, folder: Path) -> tuple[Live, list[View], Counter[str]]
     async with serve(world) as simulation:
         urls = simulation.urls["hyperliquid"]
         tape = TapeSettings(folder=str(folder / "tape"), segment_frames=500)
-        live = Live(Config(data=str(folder), tape=tape), [addressed(HYPERLIQUID, urls.rest, urls.ws)])
+        live = Live(Config(data=str(folder), tape=tape), [brisk(addressed(HYPERLIQUID, urls.rest, urls.ws))])
         live.open(SETTINGS)
 
         def over() -> bool:

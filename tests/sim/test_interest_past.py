@@ -24,7 +24,7 @@ WINDOWS = ("oi_change_15m", "oi_change_1h", "oi_change_4h", "oi_change_24h")
 async def test_a_days_open_interest_at_once(tmp_path: Path, name: str) -> None:
     market = MARKETS[name]
     views: list[View] = []
-    sim = SimSettings(venues=(name,), seed=5, assets=6, rate=300)
+    sim = SimSettings(venues=(name,), seed=5, assets=6, rate=300, time_scale=6)
     async with one_market(tmp_path, market, SETTINGS, sim) as (_, venue, live):
 
         def deep() -> list[int]:

@@ -27,6 +27,7 @@ from crosstape.tape.inspection import verify
 from crosstape.tape.reader import play
 from crosstape.venues.okx.names import pair_of
 from crosstape.wire.venue import Venue
+from support.running import brisk
 
 BOUND_S = 180.0
 # Further apart than in life: a tick costs what it costs, and machines that run tests are slow.
@@ -222,18 +223,6 @@ def check_tape(run: Run, venues: Iterable[Venue]) -> None:
     replay(play(folder), Machine(list(venues)), lambda view: seen.__setitem__(view.seq, view.digest))
     different = [seq for seq, digest in run.digests.items() if seen.get(seq) != digest]
     assert not different, f"live and replay differ from view {different[:1]} on"
-
-
-def brisk(venue: Venue) -> Venue:
-    """The venue, where one topic is asked for at a time at ten times the pace: what a socket may say in a minute is the
-    feeds' tests' business, and here it would be ten seconds of every recovery."""
-    streams = tuple(
-        msgspec.structs.replace(s, limits=msgspec.structs.replace(s.limits, requests_per_s=35.0))
-        if s.limits.topics_per_request == 1
-        else s
-        for s in venue.streams
-    )
-    return msgspec.structs.replace(venue, streams=streams)
 
 
 def without_limits(venue: Venue) -> Venue:
