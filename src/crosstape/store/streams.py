@@ -60,7 +60,7 @@ class Streams:
 def grown(connection: Connection, id: int, count: int, from_ts: int, to_ts: int, now: int) -> None:
     """Counts, and stretches over all rows that came, also those that were there already: whoever takes rows of
     another stream away must know of them."""
-    if not 0 < from_ts <= to_ts:
+    if count <= 0 and not 0 < from_ts <= to_ts:
         return
     empty = STREAMS.c.to_ts == 0
     earlier, later = empty | (STREAMS.c.from_ts > from_ts), empty | (STREAMS.c.to_ts < to_ts)
