@@ -30,8 +30,9 @@ from crosstape.model.event import OwnBalance, OwnFill, OwnOrder, OwnPosition, Ow
 from crosstape.model.frame import Frame, Kind
 from crosstape.sim.account import KEY
 from crosstape.sim.answer import Answer
-from crosstape.sim.binance.private import LISTEN
+from crosstape.sim.binance.private import INVALID, LISTEN
 from crosstape.sim.binance.private import ROUTES as MORE_ROUTES
+from crosstape.sim.binance.spot import ROUTES as SPOT_ROUTES
 from crosstape.sim.bybit.private import ROUTES
 from crosstape.sim.fault import Conn
 from crosstape.tape.reader import play
@@ -54,7 +55,7 @@ def new_fills(views: list[View]) -> list[str]:
     return [event.id for view in views for _, event in view.events if type(event) is OwnFill]
 
 
-@pytest.mark.parametrize("venue", ["bybit", "binance"])
+@pytest.mark.parametrize("venue", ["bybit", "binance", "binance-spot"])
 async def test_the_account_is_shown_whole_and_replays(
     tmp_path: Path, capfd: pytest.CaptureFixture[str], venue: str
 ) -> None:
@@ -76,10 +77,11 @@ async def test_the_account_is_shown_whole_and_replays(
         assert by_seq[view.seq].own == view.own
         assert by_seq[view.seq].digest == view.digest
     written = everything_written(tmp_path) + "".join(capfd.readouterr()).encode()
-    assert b"updatedTime" in written or b"updateTime" in written, "frames are looked at as they were received"
+    times = b"updatedTime", b"updateTime", b"executionReport"
+    assert any(word in written for word in times), "frames are looked at as they were received"
     for secret in (
         *SECRETS,
-        there.shown.key if venue == "binance" else "X-BAPI-SIGN",
+        {"bybit": "X-BAPI-SIGN", "binance-spot": "apiKey"}.get(venue) or there.shown.key,
         "signature",
         '"auth","args"',
     ):
@@ -103,6 +105,11 @@ async def test_an_account_that_is_followed_no_more_is_gone_and_comes_back_when_i
     assert {view.seq: view.digest for view in recorded}[there.views[-1].seq] == there.views[-1].digest
 
 
+def known(path: str) -> bool:
+    """Whether it is one of Binance's private ones."""
+    return path in MORE_ROUTES or path in SPOT_ROUTES or path == LISTEN
+
+
 class Counted:
     """A REST fault that only counts."""
 
@@ -110,7 +117,7 @@ class Counted:
         self.paths: list[str] = []
 
     def __call__(self, path: str, query: Mapping[str, str]) -> Answer | None:
-        if path in ROUTES or path in MORE_ROUTES or path == LISTEN:
+        if path in ROUTES or known(path):
             self.paths.append(path)
         return None
 
@@ -120,6 +127,7 @@ class Counted:
     [
         ("bybit", {"secret": "wrong"}, "10004: Error sign"),
         ("binance", {"key": "unknown"}, "-2015: Invalid API-key"),
+        ("binance-spot", {"secret": "wrong"}, "-1022: Signature for this request"),
     ],
 )
 async def test_a_wrong_key_says_so_and_does_not_hammer(
@@ -139,6 +147,48 @@ async def test_a_wrong_key_says_so_and_does_not_hammer(
     assert [e.reason[:6] for e in refusals] == [said[:6]]
     for secret in (*SECRETS, *wrong.values()):
         assert secret == "wrong" or secret.encode() not in everything_written(tmp_path)
+
+
+async def test_a_stream_of_events_that_ends_is_replaced(tmp_path: Path) -> None:
+    async with following(tmp_path, "binance-spot", record=True) as there:
+        ended = list[int]()
+
+        def done() -> bool:
+            if not ended and there.own.state == "synced" and len(there.own.fills) > 5:
+                ended.append(len(there.own.fills))
+                there.shown.over, there.theirs.due_ns = True, 1 << 62
+            listening = there.shown.open and not there.shown.over
+            over = bool(ended) and listening and len(there.own.fills) > 15
+            if listening:
+                there.rest() if over else there.hurry()
+            return over and there.agrees()
+
+        await there.until(done)
+    kinds = [frame.kind for frame in frames_of(tmp_path)]
+    assert b"eventStreamTerminated" in everything_written(tmp_path)
+    assert kinds.count(Kind.OPEN) == 2
+
+
+@pytest.mark.parametrize(
+    ("shut", "open_", "closed"), [("binance", "binance-spot", "/fapi/"), ("binance-spot", "binance", "/api/v3/")]
+)
+async def test_a_key_without_one_house_follows_the_other(
+    tmp_path: Path, shut: str, open_: str, closed: str
+) -> None:
+    """The venue's words for a permission that a key does not have, on every private path of one house."""
+
+    def forbidden(path: str, query: Mapping[str, str]) -> Answer | None:
+        return INVALID if path.startswith(closed) and known(path) else None
+
+    async with following(tmp_path, open_, rest_faults=(forbidden,), one_side=False) as there:
+
+        def done() -> bool:
+            there.rest() if len(there.own.fills) > 2 else there.hurry()
+            return len(there.own.fills) > 2 and there.agrees()
+
+        await there.until(done)
+        states = {one.venue: (one.name, one.state, one.reason[:5]) for one in there.views[-1].own}
+    assert states == {open_: (NAME, "synced", ""), shut: (NAME, "refused", "-2015")}
 
 
 async def test_a_listen_key_that_expires_is_replaced_and_nothing_is_missed(tmp_path: Path) -> None:

@@ -20,7 +20,7 @@ from crosstape.model.money import MoneyError
 from crosstape.store.ledger import Ledger
 from crosstape.tape.reader import play
 from crosstape.venues import VENUES
-from support.owned import MARKETS, NAME, Following, following
+from support.owned import MARKETS, NAME, SIDES, Following, following
 from support.served import all_views
 
 FILL = OwnFill("BTCUSDT", 5, "bybit-linear", "1", "2", Side.SELL, "100.5", "3", "0.25", account=NAME)
@@ -44,8 +44,9 @@ def theirs(there: Following) -> list[tuple[str, Side, Decimal, Decimal, Decimal,
     rows = []
     for fill in account.fills:
         contract, side = account.contract(fill.order.row), Side.BUY if fill.order.buy else Side.SELL
-        amounts = Decimal(contract.price_text(fill.price)), Decimal(contract.size_text(fill.lots)), fill.fee
-        rows.append((f"{MARKETS[contract.venue]}:{contract.symbol}", side, *amounts, fill.maker))
+        fee = there.shown.commission(fill)[0] if there.venue == "binance-spot" else fill.fee
+        amounts = Decimal(contract.price_text(fill.price)), Decimal(contract.size_text(fill.lots)), fee
+        rows.append((f"{MARKETS[there.venue]}:{contract.symbol}", side, *amounts, fill.maker))
     return rows
 
 
@@ -63,7 +64,7 @@ def trading(there: Following, enough: int, cuts: int = 0) -> bool:
     return over and not there.theirs.open and there.agrees()
 
 
-@pytest.mark.parametrize("venue", ["bybit", "binance"])
+@pytest.mark.parametrize("venue", ["bybit", "binance", "binance-spot"])
 async def test_a_cut_in_mid_trade_loses_no_fill_and_doubles_none(
     tmp_path: Path, ledger: Ledger, venue: str
 ) -> None:
@@ -81,11 +82,13 @@ async def test_a_cut_in_mid_trade_loses_no_fill_and_doubles_none(
         "executions",
         len(rows),
     )
-    assert {(row.account, row.fee_rate) for row in rows} == {(NAME, Decimal(1))}
+    for row in rows:
+        rate = row.price if venue == "binance-spot" and row.side is Side.BUY else Decimal(1)
+        assert (row.account, row.fee_rate) == (NAME, rate), "of what is bought a part is taken"
     assert len(told) == len(set(told)) == len(rows), "they left the fold once each, too"
-    mine = [frame for frame in play(tmp_path / "tape") if frame.source == f"{venue}-account/{NAME}"]
+    mine = [frame for frame in play(tmp_path / "tape") if frame.source == f"{SIDES[venue][0]}/{NAME}"]
     assert [frame.kind for frame in mine].count(Kind.OPEN) == 2
-    read = next(v.private.stream.open() for v in VENUES if v.id == venue and v.private is not None)
+    read = next(p.stream.open() for v in VENUES for p in v.private if p.stream.market == SIDES[venue][0])
     pushed = {e.id for frame in mine if frame.kind is Kind.DATA for e in read(frame.payload) if type(e) is OwnFill}
     assert {row.trade_id for row in rows} > pushed, "some happened while nobody listened"
 
@@ -180,6 +183,22 @@ async def test_a_fill_of_a_contract_that_is_not_listed_yet_waits_for_it_a_while(
     assert {(row.instrument, row.fee_rate) for row in ledger.executions.every()} == {
         ("bybit-linear:BTCUSDT", Decimal(1)), ("bybit-linear:NEVER", Decimal(0))
     }  # fmt: skip
+
+
+async def test_both_houses_of_one_key_are_kept(ledger: Ledger) -> None:
+    """A restart offers the newest fills of each again, and their ids may be the same."""
+    *_, view = all_views()
+    there, here = (
+        OwnAccount(NAME, venue, "synced", "", 1, 1, (), (), (), (msgspec.structs.replace(FILL, market=market),))
+        for venue, market in (("binance", "bybit-linear"), ("binance-spot", "bybit-spot"))
+    )
+    booker, late = Booker(ledger), view.ts + 61_000_000_000
+    booker.take(msgspec.structs.replace(view, own=(there, here), events=()))
+    booker.take(msgspec.structs.replace(view, own=(there, here), events=(), ts=late))
+    await booker.flush()
+    assert sorted(row.instrument for row in ledger.executions.every()) == [
+        "bybit-linear:BTCUSDT", "bybit-spot:BTCUSDT"
+    ]  # fmt: skip
 
 
 def test_an_amount_that_no_ledger_holds_is_refused() -> None:

@@ -25,11 +25,11 @@ def trading(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Demo]:
 @pytest.mark.parametrize("size", ["desktop", "phone"])
 def test_the_account_is_shown_and_moves(opened: Opened, trading: Demo, axe: str, size: str) -> None:
     page = opened("/trading", size, url=trading.url)
-    panel = page.get_by_label("Account demo-bybit", exact=True)
+    panel = page.get_by_label("Account demo-bybit, bybit", exact=True)
     expect(panel.get_by_text("synced")).to_be_visible()
-    expect(panel.get_by_label("Balances of demo-bybit")).to_contain_text("USDT")
-    expect(panel.get_by_role("region", name="Positions of demo-bybit")).to_contain_text("bybit-linear:")
-    fills = panel.get_by_role("region", name="Fills of demo-bybit").locator("tbody tr")
+    expect(panel.get_by_label("Balances of demo-bybit, bybit")).to_contain_text("USDT")
+    expect(panel.get_by_role("region", name="Positions of demo-bybit, bybit")).to_contain_text("bybit-linear:")
+    fills = panel.get_by_role("region", name="Fills of demo-bybit, bybit").locator("tbody tr")
     newest = fills.first.inner_text()
     expect(fills.first).not_to_have_text(newest)
     assert findings(page, axe) == []

@@ -41,16 +41,16 @@ async def private(running: Running) -> AsyncIterator[aiohttp.ClientWebSocketResp
 @pytest.mark.parametrize(
     ("given", "said"),
     [
-        (auth(key="other"), "API key is invalid."),
-        (auth(secret="other"), "Error sign"),
-        (auth(ahead_ms=-1_000), "expires is over"),
-        ([KEY], "Params Error"),
+        ({"key": "other"}, "API key is invalid."),
+        ({"secret": "other"}, "Error sign"),
+        ({"ahead_ms": -1_000}, "expires is over"),
+        (None, "Params Error"),
     ],
 )
 async def test_a_bad_key_is_refused_and_gets_nothing(
-    private: aiohttp.ClientWebSocketResponse, given: list[Any], said: str
+    private: aiohttp.ClientWebSocketResponse, given: dict[str, Any] | None, said: str
 ) -> None:
-    told = await _said(private, "auth", given)
+    told = await _said(private, "auth", [KEY] if given is None else auth(**given))
     assert (told["success"], said in told["ret_msg"]) == (False, True)
     refused = await _said(private, "subscribe", ["order"])
     assert (refused["success"], refused["ret_msg"]) == (False, "Request not authorized")

@@ -31,7 +31,10 @@ from support.running import run_until
 QUIET = EngineSettings(
     mode="simulated", universe=Universe(top=1, deep=0, min_24h_volume=1e15), backfill_hours=0, cross_check_s=0
 )
-MARKETS = {"bybit": "bybit-linear", "binance": "binance-usdm"}
+MARKETS = {"bybit": "bybit-linear", "binance": "binance-usdm", "binance-spot": "binance-spot"}
+# The private side of a venue that is followed, and what the simulator calls its half of it.
+SIDES = {"bybit": ("bybit-account", "own"), "binance": ("binance-account", "own"),
+         "binance-spot": ("binance-spot-account", "spot")}  # fmt: skip
 NAME = "mine"
 SECRETS = (KEY, SECRET)
 
@@ -59,10 +62,11 @@ class Following:
         self.simulation, self._start, self.cuts = simulation, start, 0
         self._cut: set[int] = set()
         self._cut_ts = self._missed = 0
-        self.restart(keeper)
-        self.server: Server = simulation.venues[venue]
-        self.shown: Any = self.server.stream.own  # type: ignore[attr-defined]
+        self.venue = venue
+        self.server: Server = next(iter(simulation.venues.values()))
+        self.shown: Any = getattr(self.server.stream, SIDES[venue][1])
         self.theirs: Account = self.shown.account
+        self.restart(keeper)
 
     def restart(self, keeper: Keeper | None = None) -> None:
         """A new crosstape over the same folder; views that it restores are not shown."""
@@ -77,16 +81,21 @@ class Following:
             nonlocal came
             if len(self.theirs.fills) > self._missed:
                 self.server.opens.limit = self.server.dialect.opens.count
-            came = bool(self.views[-1].own) and done()
+            came = bool(self._mine) and done()
             return came
 
         await run_until(self.live, self.views, look, bound_s)
-        assert came, f"not within {bound_s:.0f} s: {self.differs() if self.views[-1].own else None}"
+        assert came, f"not within {bound_s:.0f} s: {self.differs() if self._mine else None}"
 
     @property
     def own(self) -> OwnAccount:
         """The account as of the newest view."""
-        return self.views[-1].own[0]
+        return self._mine[0]
+
+    @property
+    def _mine(self) -> list[OwnAccount]:
+        wanted = SIDES[self.venue][0].removesuffix("-account")
+        return [one for one in self.views[-1].own if one.venue == wanted]
 
     def hurry(self) -> None:
         """The account acts at once."""
@@ -100,9 +109,8 @@ class Following:
 
     def cut(self) -> int:
         """Cut the private sockets, and let none in until something was filled; how many had not been cut yet."""
-        mine = [
-            c for c in self.server.connections.values() if c.category == "private" and c.number not in self._cut
-        ]
+        private = [c for c in self.server.connections.values() if c.category.startswith("private")]
+        mine = [c for c in private if c.number not in self._cut]
         for connection in mine:
             self._cut.add(connection.number)
             self._cut_ts, self._missed = time.time_ns(), len(self.theirs.fills) + 1
@@ -118,15 +126,17 @@ class Following:
         """Where it does not agree."""
         own, theirs, name = self.own, self.theirs, self.theirs.contract
         fills = sorted((name(f.order.row).symbol, name(f.order.row).size_text(f.lots)) for f in theirs.fills)
-        held = {
-            name(row).symbol: name(row).size_text(abs(p.lots)) for row, p in theirs.positions.items() if p.lots
-        }
+        held, balances = {}, [f"{theirs.wallet:f}"]
+        if self.venue == "binance-spot":
+            balances = [f"{total:.8f}" for _, total in sorted(self.shown.held.items())]
+        else:
+            held = {name(r).symbol: name(r).size_text(abs(p.lots)) for r, p in theirs.positions.items() if p.lots}
         pairs = (
             ("state", own.state == "synced" and own.whole_ts > self._cut_ts, True),
             ("fills", sorted((f.symbol, f.size) for f in own.fills), fills),
             ("positions", {p.symbol: p.size for p in own.positions}, held),
             ("orders", len(own.orders), len(theirs.open)),
-            ("balances", [b.total for b in own.balances], [f"{theirs.wallet:f}"]),
+            ("balances", [b.total for b in own.balances], balances),
         )
         return [f"{what}: {mine} for {right}"[:300] for what, mine, right in pairs if mine != right]
 
@@ -135,19 +145,23 @@ class Following:
 async def following(
     folder: Path, venue: str = "bybit", secret: str = SECRET, key: str = KEY, record: bool = False,
     rest_faults: tuple[RestFault, ...] = (), faults: tuple[Fault, ...] = (), keeper: Keeper | None = None,
+    one_side: bool = True,
 ) -> AsyncIterator[Following]:  # fmt: skip
-    """It runs inside `Following.until` only. The vault's passphrase is in the environment."""
-    settings = SimSettings(venues=(venue,), seed=3, assets=12, rate=600.0)
+    """`venue` names the side of it that is looked at; with `one_side` none other is followed. It runs inside `Following.until` only. The vault's passphrase is in the environment."""
+    house = venue.partition("-")[0]
+    settings = SimSettings(venues=(house,), seed=3, assets=12, rate=600.0)
     async with serve(settings, faults=faults, rest_faults=rest_faults) as simulation:
-        urls = simulation.urls[venue]
-        place = addressed(next(v for v in VENUES if v.id == venue), urls.rest, urls.ws)
+        urls = simulation.urls[house]
+        place = addressed(next(v for v in VENUES if v.id == house), urls.rest, urls.ws)
+        sides = tuple(one for one in place.private if not one_side or one.stream.market == SIDES[venue][0])
+        place = msgspec.structs.replace(place, private=sides)
         config = Config(
             data=str(folder), tape=TapeSettings(record=record, segment_frames=200),
             account=AccountSettings((NAME,)),
         )  # fmt: skip
         vault = open_vault(config)
         if vault.get(NAME) is None:
-            vault.add(Credential(NAME, venue, key, secret))
+            vault.add(Credential(NAME, house, key, secret))
 
         def start(restored: Callable[[View], None]) -> Live:
             live = follow(Live(config, [narrowed(place, (MARKETS[venue],))]))

@@ -12,11 +12,11 @@ from crosstape.app.known import venues_of
 from crosstape.app.running import Live
 from crosstape.config import Config
 from crosstape.model.credential import Credential
-from crosstape.model.errors import ConfigError
+from crosstape.model.errors import ConfigError, StoreError
 from crosstape.store.passphrase import find_passphrase
 from crosstape.store.vault import Vault
 from crosstape.wire.account import Account, Balance
-from crosstape.wire.venue import Venue
+from crosstape.wire.venue import Private, Remembered, Venue
 
 LAG_NS = 60_000_000_000
 FIRST_NS = 7 * 86_400_000_000_000
@@ -91,14 +91,21 @@ async def balances(config: Config, credential: Credential, now: int) -> list[Bal
 def follow(live: Live) -> Live:
     """The same, following the configured accounts and those of simulated venues. ConfigError: a key that is not
     there, or of a venue that is not followed."""
-    known = {venue.id: venue for venue in live.venues if venue.private is not None}
-    for one in (*_chosen(live.config, sorted(known)), *_guests(known)):
-        private = known[one.venue].private
-        assert private is not None, "only such venues are known"
-        source = f"{private.stream.name}/{one.name}"
-        live.followed.add(source)
-        live.feeds.follow(known[one.venue], one, partial(_since, live, source))
+    known = {venue.id: venue for venue in live.venues if venue.private}
+    for one in _chosen(live.config, sorted(known)):
+        for private in known[one.venue].private:
+            _follow(live, known[one.venue], private, one)
+    for venue in known.values():
+        for private in venue.private:
+            if private.guest is not None:
+                _follow(live, venue, private, private.guest)
     return live
+
+
+def _follow(live: Live, venue: Venue, private: Private, one: Credential) -> None:
+    source = f"{private.stream.name}/{one.name}"
+    live.followed.add(source)
+    live.feeds.follow(venue, private, one, partial(_remembered, live, source, private.market))
 
 
 def _chosen(config: Config, venues: Sequence[str]) -> Iterator[Credential]:
@@ -116,14 +123,17 @@ def _chosen(config: Config, venues: Sequence[str]) -> Iterator[Credential]:
         yield kept[name]
 
 
-def _guests(venues: Mapping[str, Venue]) -> Iterator[Credential]:
-    for venue in venues.values():
-        if venue.private is not None and venue.private.guest is not None:
-            yield venue.private.guest
-
-
-def _since(live: Live, source: str) -> int:
-    """What was filled before everything was last asked is known; the venue's list may lag a little."""
+def _remembered(live: Live, source: str, market: str) -> Remembered:
+    """What was filled before everything was last asked is known; the venue's list may lag a little. StoreError:
+    its market's catalogue is on its way."""
     now, owned = live.clock.now(), live.machine.state.own.get(source)
     whole = owned.whole_ts if owned is not None else 0
-    return max(whole - LAG_NS, now - MOST_NS) if whole else now - FIRST_NS
+    since = max(whole - LAG_NS, now - MOST_NS) if whole else now - FIRST_NS
+    if f"{market}/instruments" in live.machine.polls and market not in live.machine.planner.catalogued:
+        raise StoreError(f"the catalogue of {market} is not there yet")
+    instruments = live.machine.state.table.instruments if market else ()
+    listed = tuple(i.native for i in instruments if i is not None and i.market == market)
+    if owned is None:
+        return Remembered(since, listed=listed)
+    symbols = frozenset(one.symbol for rows in (owned.orders.values(), owned.fills) for one in rows)
+    return Remembered(since, frozenset(owned.balances), symbols, listed)

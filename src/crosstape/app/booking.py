@@ -35,7 +35,7 @@ class Booker:
         self._ledger = ledger
         self._waiting: dict[tuple[str, str, str], Execution] = {}
         self._strange: dict[tuple[str, str, str], tuple[int, OwnFill]] = {}
-        self._begun: set[str] = set()
+        self._begun: set[tuple[str, str]] = set()
         self._failures = 0
         self.lost = 0
 
@@ -47,8 +47,8 @@ class Booker:
         for since, fill in strange.values():
             self._add(view, [fill], since)
         for account in view.own:
-            if account.name not in self._begun:
-                self._begun.add(account.name)
+            if (account.venue, account.name) not in self._begun:
+                self._begun.add((account.venue, account.name))
                 self._add(view, account.fills)
         self._add(view, [event for _, event in view.events if type(event) is OwnFill])
 

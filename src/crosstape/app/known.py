@@ -23,7 +23,7 @@ def addressed(venue: Venue, rest: str, stream: str) -> Venue:
     if stream:
         base = stream.rstrip("/")
         streams = tuple(msgspec.structs.replace(s, url=base + urlsplit(s.url).path) for s in streams)
-    private = venue.private and _elsewhere(venue.private, rest, stream)
+    private = tuple(_elsewhere(one, rest, stream) for one in venue.private)
     if not rest:
         return msgspec.structs.replace(venue, streams=streams, private=private)
     base = rest.rstrip("/")

@@ -225,13 +225,12 @@ def located(line: bytes, names: list[str]) -> Iterator[Venue]:
 
 
 def hosted(venue: Venue) -> Venue:
-    """The simulated venue with the account that the simulator has there."""
+    """The simulated venue with the accounts that the simulator has there."""
     from crosstape.sim.account import KEY, SECRET
 
-    if venue.private is None:
-        return venue
     guest = Credential(f"demo-{venue.id}", venue.id, KEY, SECRET)
-    return msgspec.structs.replace(venue, private=msgspec.structs.replace(venue.private, guest=guest))
+    private = tuple(msgspec.structs.replace(one, guest=guest) for one in venue.private)
+    return msgspec.structs.replace(venue, private=private)
 
 
 def demo_settings(config: Config) -> EngineSettings:

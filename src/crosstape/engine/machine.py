@@ -61,7 +61,7 @@ class Machine:
         self.venues = tuple(venues)
         self.streams = {stream.name: stream for venue in venues for stream in venue.streams}
         self.polls = {poll.source: poll for venue in venues for poll in venue.polls}
-        self.private = {venue.private.stream.name: venue.private for venue in venues if venue.private is not None}
+        self.private = {private.stream.name: private for venue in venues for private in venue.private}
         self.rounds = tuple(poll for poll in self.polls.values() if poll.each is not None)
         self.columns, self.boards = columns, boards
         self.seq = -1

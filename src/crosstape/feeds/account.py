@@ -20,7 +20,7 @@ from crosstape.feeds.settings import Ports
 from crosstape.model.credential import Credential
 from crosstape.model.errors import StoreError, WireError
 from crosstape.model.event import OwnRefused
-from crosstape.wire.venue import KEY, Private, Stream, Venue
+from crosstape.wire.venue import KEY, Private, Remembered, Stream, Venue
 
 SECOND = 1_000_000_000
 OK = 1000
@@ -35,20 +35,20 @@ class AccountFeed:
     """Its frames carry nothing that signs. A connection is up and subscribed before everything is asked, so that
     whatever happens meanwhile comes twice rather than not at all.
 
-    since   () -> ns: from when on fills have to be asked for
+    known   what is known of it before it is asked; StoreError: it cannot be asked yet
     """
 
     def __init__(
-        self, venue: Venue, credential: Credential, ports: Ports, chance: random.Random, since: Callable[[], int]
-    ) -> None:
-        assert venue.private is not None, "asked of venues that have it"
-        self.private: Private = venue.private
-        self.source = f"{venue.private.stream.name}/{credential.name}"
-        self._credential, self._since, self._chance = credential, since, chance
+        self, venue: Venue, private: Private, credential: Credential, ports: Ports, chance: random.Random,
+        known: Callable[[], Remembered],
+    ) -> None:  # fmt: skip
+        self.private = private
+        self.source = f"{private.stream.name}/{credential.name}"
+        self._credential, self._known, self._chance = credential, known, chance
         secrets = (credential.key, credential.secret, credential.passphrase)
         self._scrubbed = Scrubbed(ports.intake, secrets, self._hear)
         self._ports = ports._replace(intake=self._scrubbed)
-        self._questions = Questions(self.source, venue, credential, self._ports)
+        self._questions = Questions(self.source, venue, private, credential, self._ports)
         settings = ports.settings
         self._backoff = Backoff(chance, settings.backoff_first_s, settings.backoff_cap_s, settings.backoff_good_s)
         self._patience = Backoff(chance, REFUSED_FIRST_S, REFUSED_CAP_S)
@@ -153,7 +153,7 @@ class AccountFeed:
         again, whole = Backoff(self._chance, 2.0, self.private.poll.every_s), 0
         while True:
             try:
-                await self._questions.round(self._since(), connection.link.conn)
+                await self._questions.round(self._known(), connection.link.conn)
                 whole += 1
                 wait_s = self.private.poll.every_s if whole > 1 else SETTLED_S
                 again.lived(wait_s)

@@ -26,7 +26,7 @@ from crosstape.feeds.socket import Socket
 from crosstape.model.credential import Credential
 from crosstape.model.ports import Clock, Intake
 from crosstape.wire.effect import Effect, Fetch, Reconnect, Send, Subscribe, Unsubscribe
-from crosstape.wire.venue import Budget, Stream, StreamLimits, Venue
+from crosstape.wire.venue import Budget, Private, Remembered, Stream, StreamLimits, Venue
 
 UNLIMITED = Budget(weight=float("inf"), window_s=1.0)
 
@@ -98,10 +98,13 @@ class Feeds:
             finally:
                 self._group = None
 
-    def follow(self, venue: Venue, credential: Credential, since: Callable[[], int]) -> None:
-        """An own account too, from when this runs. `since`: from when on its fills have to be asked for, ns."""
-        chance = random.Random(f"{self._seed}/{venue.id}/{credential.name}")
-        account = AccountFeed(venue, credential, self._ports, chance, since)
+    def follow(
+        self, venue: Venue, private: Private, credential: Credential, known: Callable[[], Remembered]
+    ) -> None:
+        """One side of an own account too, from when this runs. `known`: what is known of it; StoreError: nothing
+        can be asked yet."""
+        chance = random.Random(f"{self._seed}/{private.stream.name}/{credential.name}")
+        account = AccountFeed(venue, private, credential, self._ports, chance, known)
         self._accounts[account.source] = account
 
     def perform(self, effects: Iterable[Effect]) -> None:

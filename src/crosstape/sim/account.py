@@ -74,8 +74,9 @@ class News(Struct):
 
 
 class Account:
-    """Every so often an order at the touch or at the market, on the busiest contracts settled in dollars; those
-    that wait are filled by the market's own trades. Bounded: the oldest ended orders and fills are forgotten.
+    """Every so often an order at the touch or at the market, on the busiest contracts settled in dollars, futures
+    that end left out; those that wait are filled by the market's own trades. Bounded: the oldest ended orders and
+    fills are forgotten.
 
     changed_ns   when each position last changed
     """
@@ -83,7 +84,7 @@ class Account:
     def __init__(self, world: World, venue: str, market: str) -> None:
         contracts = world.rows.contracts
         mine = [row for row, c in enumerate(contracts)
-                if (c.venue, c.market, c.kind, c.settle) == (venue, market, "PERP", COIN)]  # fmt: skip
+                if (c.venue, c.market, c.settle) == (venue, market, COIN) and c.kind != "FUTURE"]  # fmt: skip
         mine.sort(key=lambda row: -float(world.rows.turnover_usd[row]))
         self.world, self.rows = world, mine[:SYMBOLS]
         self.rng = np.random.default_rng((len(contracts), world.start_ns % (1 << 32)))

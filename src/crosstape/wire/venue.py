@@ -136,6 +136,13 @@ class Poll(msgspec.Struct, frozen=True):
         return f"{self.market}/{self.name}"
 
 
+class Budget(msgspec.Struct, frozen=True):
+    """What a host lets us ask: `weight` per `window_s`."""
+
+    weight: float
+    window_s: float
+
+
 class Hello(msgspec.Struct, frozen=True):
     """The message that makes a connection an account's; nobody may see it, nor `secret` of it in an answer."""
 
@@ -158,6 +165,21 @@ class Listen(msgspec.Struct, frozen=True):
     url: Callable[[str, str], str]
 
 
+class Remembered(msgspec.Struct, frozen=True):
+    """What is known of an account before everything about it is asked.
+
+    since    from when on fills have to be asked for, ns
+    assets   what it held
+    symbols  where it has orders, and had fills
+    listed   the symbols of the private side's market
+    """
+
+    since: int
+    assets: frozenset[str] = frozenset()
+    symbols: frozenset[str] = frozenset()
+    listed: tuple[str, ...] = ()
+
+
 class Private(msgspec.Struct, frozen=True):
     """An own account, live. Its sources are called `<market>/<name of the key>`, for frames of its socket and of
     its REST alike; requests are on the tape without their signature.
@@ -171,6 +193,10 @@ class Private(msgspec.Struct, frozen=True):
     hello     (credential, ns) -> the first message of a connection; None = there is none
     listen    how the address is completed; None = it is complete
     final     codes of refusals that asking again does not change
+    market    whose catalogue `fills` goes by; "" = none
+    fills     (request, answer, what is known) -> the requests for fills, where the venue tells them by symbol
+              alone; None = `pictures` and `more` ask for all of them. WireError
+    budget    what it may ask, beside what the venue's own polls may
     rest      base address of its REST; "" = the venue's
     guest     a key that everybody has: a simulator's
     """
@@ -181,6 +207,9 @@ class Private(msgspec.Struct, frozen=True):
     pictures: Callable[[int, int], tuple[Request, ...]]
     more: Callable[[Request, bytes], tuple[Request, ...]]
     final: frozenset[str]
+    market: str = ""
+    fills: Callable[[Request, bytes, Remembered], tuple[Request, ...]] | None = None
+    budget: Budget = Budget(600.0, 60.0)
     hello: Callable[[Credential, int], Hello] | None = None
     listen: Listen | None = None
     rest: str = ""
@@ -193,13 +222,6 @@ class Refusal(msgspec.Struct, frozen=True):
     reason: str
     ban_s: float = 0.0
     retry: bool = False
-
-
-class Budget(msgspec.Struct, frozen=True):
-    """What a host lets us ask: `weight` per `window_s`."""
-
-    weight: float
-    window_s: float
 
 
 class Rest(msgspec.Struct, frozen=True):
@@ -229,7 +251,7 @@ class Venue(msgspec.Struct, frozen=True):
     funding    the same for rates that were settled, answered by the poll "funding_past"
     builtin    instruments to go on with when REST refuses the catalogue
     account    how an own account is asked; None = not known here
-    private    how an own account is followed live; None = not known here
+    private    how an own account is followed live, each side for itself: a key may open one and not the other
     """
 
     id: str
@@ -246,7 +268,7 @@ class Venue(msgspec.Struct, frozen=True):
     funding: Callable[[Instrument, int, int], tuple[Request, ...]] = lambda instrument, since, until: ()
     others: tuple[Rest, ...] = ()
     account: Account | None = None
-    private: Private | None = None
+    private: tuple[Private, ...] = ()
 
 
 def by_market(streams: Iterable[Stream]) -> dict[str, tuple[Stream, ...]]:

@@ -33,6 +33,7 @@ from crosstape.venues.binance.rest import (
     ratio_request,
     refusal,
 )
+from crosstape.venues.binance.spot import PRIVATE_SPOT
 from crosstape.venues.binance.stream import (
     CM,
     UM,
@@ -122,7 +123,9 @@ CAPABILITIES = (
     Capability("liquidations", "stream, lossy", "USD-M; at most one order a symbol and second"),
     Capability("long/short ratio", "REST", "USD-M tier A, each every 5 min; accounts"),
     Capability("candles", "built from trades", "back-filled from REST klines, flagged REPAIRED"),
-    Capability("own account", "private stream + signed REST", "USD-M; a key that may only read"),
+    Capability(
+        "own account", "private stream + signed REST", "USD-M and spot, each for itself; a key that may only read"
+    ),
 )
 
 BINANCE = Venue(
@@ -153,5 +156,5 @@ BINANCE = Venue(
     funding=funding_past,
     builtin=builtin,
     account=ACCOUNT,
-    private=PRIVATE,
+    private=(PRIVATE, PRIVATE_SPOT),
 )

@@ -104,5 +104,5 @@ BYBIT = Venue(
     funding=funding_past,
     builtin=builtin,
     account=ACCOUNT,
-    private=PRIVATE,
+    private=(PRIVATE,),
 )
