@@ -5,6 +5,9 @@ VENV := .venv
 BIN := $(VENV)/bin
 PIP := $(BIN)/pip -qq --disable-pip-version-check --no-input
 ARGS ?=
+# Tests mostly wait for sockets, so files run side by side.
+WORKERS ?= 2
+SIDE_BY_SIDE = $(BIN)/python -m pytest -q -n $(WORKERS) --dist loadfile
 
 .DEFAULT_GOAL := help
 .PHONY: help demo up web test check fmt foreign screenshots clean
@@ -29,8 +32,13 @@ up: $(VENV)/run.stamp ## run on live public venues
 
 web: $(VENV)/run.stamp $(WEB) ## build the dashboard, if anything of it changed
 
-test: $(VENV)/dev.stamp $(WEB) ## run the tests
+# The browser's driver keeps an event loop of its own in a process, so those tests run in processes of their own.
+test: $(VENV)/dev.stamp $(WEB) ## run the tests; ARGS="tests/tape -k name" runs some
+ifeq ($(strip $(ARGS)),)
+	@$(SIDE_BY_SIDE) --ignore=tests/e2e; others=$$?; $(SIDE_BY_SIDE) tests/e2e && exit $$others
+else
 	@$(BIN)/python -m pytest -q $(ARGS)
+endif
 
 check: $(VENV)/dev.stamp $(WEB) ## run every gate: style, types, layers, house, docs
 	@scripts/check $(ARGS)
