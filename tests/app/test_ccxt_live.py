@@ -7,6 +7,7 @@ import socket
 from pathlib import Path
 from typing import Any
 
+import msgspec
 import pytest
 from hypothesis import given
 from hypothesis import strategies as st
@@ -21,10 +22,11 @@ from crosstape.engine.view import View
 from crosstape.feeds.exchanges import Exchanges, ExchangeSettings
 from crosstape.model.errors import WireError
 from crosstape.model.event import BookSnapshot, Candle, Listed, Quote, Side, Ticker, Trade
+from crosstape.model.frame import Frame, Kind
 from crosstape.sim.server import SimSettings, serve
 from crosstape.tape.reader import play
 from crosstape.venues import READ
-from crosstape.venues.ccxt import decode
+from crosstape.venues.ccxt import CCXT, decode
 from support.running import run_until
 
 PERP, SPOT = "BTC/USDT:USDT", "BTC/USDT"
@@ -140,6 +142,24 @@ def test_every_channel_says_what_it_means() -> None:
         True,
     )
     assert not read("news", "{}")
+
+
+@pytest.mark.parametrize(("inverse", "traded"), [(False, 0.02), (True, 0.002)])
+def test_trades_count_contracts_and_candles_base_units(inverse: bool, traded: float) -> None:
+    """ccxt's rule; both come out in base units."""
+    machine, said = Machine([CCXT]), []
+    contract = {"base": "BTC", "quote": "USD", "type": "swap", "contractSize": 0.01, "inverse": inverse}
+    bars = [[60_000, 10, 10, 10, 10, 3.0], [120_000, 10, 10, 10, 10, 1.0]]
+    trades = [{"timestamp": 200_000, "price": 10, "amount": 2, "side": "buy", "id": "7"}]
+    for n, (channel, data) in enumerate((("market", contract), ("ohlcv", bars), ("trades", trades))):
+        payload = msgspec.json.encode({"channel": channel, "symbol": "okx:BTC", "data": data})
+        machine.feed(Frame(n, 210 * 10**9, "ccxt/0", 1, Kind.DATA, "", 0, "", payload))
+        said += machine.state.events
+        machine.state.events = []
+    (candle,) = [e for _, e in said if isinstance(e, Candle)]
+    (trade,) = [e for _, e in said if isinstance(e, Trade)]
+    assert (candle.volume, candle.turnover) == (3.0, 30.0)
+    assert trade.size == pytest.approx(traded)
 
 
 @given(

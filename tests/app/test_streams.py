@@ -229,6 +229,29 @@ async def test_the_import_folder_gives_its_own_files_only(make: Make, tmp_path: 
 
 
 @pytest.mark.filterwarnings("ignore")
+async def test_contracts_of_another_exchange_are_kept_in_base_units(make: Make) -> None:
+    async with serve(SimSettings(venues=("okx", "bybit"), seed=3, assets=10, rate=300.0)) as simulation:
+        exchanges = Exchanges({
+            name: ExchangeSettings(rest=simulation.urls[name].rest, timeout_s=10.0) for name in ("okx", "bybit")
+        })  # fmt: skip
+        ask = make(exchanges)
+        try:
+            for name, symbol, of_native in (("okx", "BTC/USDT:USDT", 0.01), ("bybit", "BTC/USD:BTC", None)):
+                await ask(of.fetch_history(name, symbol, "", limit=20))
+                kept = ask.history.read("trades", "ccxt").to_pylist()
+                kept = {row["trade_id"]: row for row in kept if row["id"] == f"ccxt:{name}:{symbol}"}
+                client = await exchanges._client(name)
+                native = {row["id"]: row for row in await client.fetch_trades(symbol, None, 50)}
+                both = kept.keys() & native.keys()
+                assert len(both) >= 5
+                for key in both:
+                    scale = of_native or 1.0 / native[key]["price"]
+                    assert kept[key]["size"] == pytest.approx(native[key]["amount"] * scale)
+        finally:
+            await exchanges.close()
+
+
+@pytest.mark.filterwarnings("ignore")
 async def test_another_exchange_fills_the_history(make: Make) -> None:
     async with serve(SimSettings(seed=3, assets=10, rate=300.0)) as simulation:
         url = simulation.urls["bybit"].rest

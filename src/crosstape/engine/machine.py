@@ -129,6 +129,7 @@ class Machine:
             if stream is not None and private is None:
                 source.market, source.streams, source.main = stream.market, True, not stream.route
                 source.rule, source.lossy, source.sampled = stream.book_rule, stream.lossy, stream.sampled
+                source.candles_in_base = stream.candles_in_base
         self.routes[name] = Route(source, stream, poll)
         return self.routes[name]
 

@@ -77,10 +77,11 @@ class Exchanges:
         return found
 
     async def trades(self, exchange: str, symbol: str, since_ms: int, limit: int) -> list[dict[str, Any]]:
-        """ccxt's unified trades, oldest first."""
+        """ccxt's unified trades, oldest first, their amount in base units also where contracts are traded."""
 
         async def ask(client: Any) -> Any:
-            return await client.fetch_trades(symbol, since_ms or None, min(limit, MOST_CANDLES))
+            rows = await client.fetch_trades(symbol, since_ms or None, min(limit, MOST_CANDLES))
+            return [_in_base(row, client.market(symbol)) for row in rows]
 
         found: list[dict[str, Any]] = await self._ask(exchange, symbol, ask)
         return found
@@ -197,6 +198,15 @@ def _translated(exchange: str) -> Iterator[None]:
         raise ConfigError(f"{exchange} cannot answer that: {type(error).__name__}") from error
     except (ccxt.BaseError, TimeoutError, OSError) as error:
         raise RemoteError(f"{exchange} did not answer: {type(error).__name__}") from error
+
+
+def _in_base(row: dict[str, Any], market: Mapping[str, Any]) -> dict[str, Any]:
+    """A contract is worth so much of the base, or, of an inverse one, of the quote."""
+    amount, size = row.get("amount"), float(market.get("contractSize") or 1.0)
+    if amount is None or not market.get("contract"):
+        return row
+    price = float(row["price"]) if market.get("inverse") else 1.0
+    return {**row, "amount": float(amount) * size / price}
 
 
 def _few(markets: Mapping[str, Any]) -> str:

@@ -240,7 +240,9 @@ def _candle(state: State, source: Source, row: int, event: Candle, ts: int) -> b
         o, h, low, c = (fold.price(x) for x in (event.open, event.high, event.low, event.close))
         scale = fold.contract * fold.multiplier
         volume, turnover = event.volume * scale, event.turnover
-        if fold.inverse:
+        if source.candles_in_base:
+            volume = event.volume * fold.multiplier
+        elif fold.inverse:
             volume, turnover = turnover, volume
         event = Candle(event.symbol, event.ts_event, event.timeframe_s, o, h, low, c, volume, turnover,
                        event.trades, event.taker_buy_volume, event.repaired)  # fmt: skip

@@ -13,7 +13,8 @@ class Source:
     """Counters and connection state of one stream shard or poll, all derived from its frames.
 
     private  an own account's: what it says is shown to few, so samples of it are not told as changes of shape
-    streams  a socket's shard, not a poll; main: of the route that carries books; lossy, sampled: see Stream
+    streams  a socket's shard, not a poll; main: of the route that carries books; lossy, sampled,
+             candles_in_base: see Stream
     recent   (symbol, id) of trades seen while two connections overlap, None otherwise
     spoke_ts when it last brought an event; pongs and acks do not count
     heard_ts, longest_s, pauses   what is usual for it, see `engine.liveness`
@@ -34,6 +35,7 @@ class Source:
     main: bool = True
     lossy: bool = False
     sampled: bool = False
+    candles_in_base: bool = False
     conn: int = 0
     opened_ts: int = 0
     closed_ts: int = 0

@@ -130,7 +130,7 @@ def _booked(symbol: str, data: msgspec.Raw) -> Sequence[AnyEvent]:
 
 
 def _barred(symbol: str, data: msgspec.Raw) -> Sequence[AnyEvent]:
-    """Closed minutes: the newest one runs still."""
+    """Closed minutes: the newest one runs still. ccxt gives their volume in base units, of contracts too."""
     bars = _bars.decode(data)[:-1]
     return [
         Candle(symbol, ts * MS, MINUTE_S, o, h, low, c, v or 0.0, (v or 0.0) * (o + c) / 2, repaired=True)
@@ -167,7 +167,20 @@ CCXT = Venue(
     docs="https://docs.ccxt.com",
     rest="",
     budget=Budget(1.0, 1.0),
-    streams=(Stream(MARKET, "", nothing, nothing, lambda: decode, no_ack, no_topics, no_topics, sampled=True),),
+    streams=(
+        Stream(
+            MARKET,
+            "",
+            nothing,
+            nothing,
+            lambda: decode,
+            no_ack,
+            no_topics,
+            no_topics,
+            sampled=True,
+            candles_in_base=True,
+        ),
+    ),
     polls=(),
     capabilities=(
         Capability("trades", "polled, or ccxt.pro's socket", "each once, by its number"),

@@ -80,6 +80,7 @@ class Stream(msgspec.Struct, frozen=True):
             "trades"; on the stream that carries trades; None = the venue has none
     lossy   the venue leaves forced orders out
     sampled   books come as pictures every so often, without a sequence
+    candles_in_base   candles count base and quote units, whatever trades and books count
     subscribe, unsubscribe   (topics, request id) -> the message
     open    a fresh decoder for a fresh connection: bytes -> events; raises WireError
     ack     bytes -> Ack when the message answers a subscribe/unsubscribe, else None; must be cheap on data
@@ -104,6 +105,7 @@ class Stream(msgspec.Struct, frozen=True):
     past: Callable[[Instrument, int, int], Request] | None = None
     lossy: bool = False
     sampled: bool = False
+    candles_in_base: bool = False
 
     @property
     def name(self) -> str:
