@@ -210,6 +210,29 @@ async def test_a_listen_key_that_expires_is_replaced_and_nothing_is_missed(tmp_p
     assert all(key.encode() not in written for key in keys)
 
 
+async def test_spot_is_asked_once_its_pairs_are_known(tmp_path: Path) -> None:
+    """Asked before, it would be whole without the trades of before it was followed."""
+    seen = list[str]()
+
+    def catalogue(path: str, query: Mapping[str, str]) -> Answer | None:
+        seen.append(path.rpartition("/")[2])
+        away = seen[-1] == "exchangeInfo" and seen.count("exchangeInfo") < 3
+        return Answer(503, b"{}") if away else None
+
+    async with following(tmp_path, "binance-spot", record=True, rest_faults=(catalogue,)) as there:
+        there.hurry()
+
+        def done() -> bool:
+            there.rest() if len(there.theirs.fills) > 2 else there.hurry()
+            return there.agrees()
+
+        await there.until(done)
+    asked = [frame for frame in frames_of(tmp_path) if frame.kind is Kind.ANSWER]
+    assert [frame.request.split()[0] for frame in asked][:2] == ["orders", "assets"]
+    assert not [frame for frame in frames_of(tmp_path) if frame.kind is Kind.FAILED], "it waits and says nothing"
+    assert seen[: seen.index("openOrders")].count("exchangeInfo") >= 3
+
+
 def socket_refuses(conn: Conn, payload: bytes) -> list[bytes]:
     """The venue takes the key over REST and not on its socket, and repeats what was said to it."""
     if b'"op":"auth"' not in payload:

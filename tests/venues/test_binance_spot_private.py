@@ -108,16 +108,17 @@ def test_rest_tells_the_same(spoken: tuple[BinanceVoice, list[bytes]]) -> None:
 
 def test_trades_are_asked_of_every_pair_that_can_have_been_traded() -> None:
     known = Remembered(
-        7 * MS, frozenset({"SOL"}), frozenset({"GONEBTC"}),
-        ("BTCUSDT", "ETHUSDT", "SOLUSDT", "SOLBTC", "USDTTRY", "ETHBTC", "SOLETH", "BTCUSDC"),
+        7 * MS, frozenset({"SOL"}), frozenset({"LINKTRY", "DELISTED"}),
+        ("BTCUSDT", "ETHUSDT", "SOLUSDT", "SOLBTC", "USDTTRY", "ETHBTC", "SOLETH", "BTCUSDC", "LINKTRY"),
     )  # fmt: skip
     held = msgspec.json.encode({"updateTime": 1, "balances": [{"asset": "BTC", "free": "1", "locked": "0"}]})
     *_, assets, _ = pictures(7 * MS, 8 * MS)
     asked = fills(assets, held, known)
-    assert [dict(r.params)["symbol"] for r in asked] == ["BTCUSDC", "BTCUSDT", "GONEBTC", "SOLBTC", "SOLUSDT"]
+    assert [dict(r.params)["symbol"] for r in asked] == ["BTCUSDC", "BTCUSDT", "LINKTRY", "SOLBTC", "SOLUSDT"]
     assert {(r.path, dict(r.params)["startTime"], r.weight) for r in asked} == {("/api/v3/myTrades", "7", 20.0)}
     assert pairs(frozenset({"SOL", "ETH"}), known)[-2:] == ["SOLETH", "SOLUSDT"]
     assert fills(pictures(0, 1)[0], b"[]", known) == ()
+    assert pairs(frozenset({"SOL"}), msgspec.structs.replace(known, listed=())) == ["DELISTED", "LINKTRY"]
 
 
 def test_pages_of_trades_are_followed() -> None:

@@ -12,7 +12,8 @@ from crosstape.app.known import venues_of
 from crosstape.app.running import Live
 from crosstape.config import Config
 from crosstape.model.credential import Credential
-from crosstape.model.errors import ConfigError, StoreError
+from crosstape.model.errors import ConfigError
+from crosstape.state.table import Table
 from crosstape.store.passphrase import find_passphrase
 from crosstape.store.vault import Vault
 from crosstape.wire.account import Account, Balance
@@ -123,17 +124,28 @@ def _chosen(config: Config, venues: Sequence[str]) -> Iterator[Credential]:
         yield kept[name]
 
 
-def _remembered(live: Live, source: str, market: str) -> Remembered:
-    """What was filled before everything was last asked is known; the venue's list may lag a little. StoreError:
-    its market's catalogue is on its way."""
+def _remembered(live: Live, source: str, market: str) -> Remembered | None:
+    """What was filled before everything was last asked is known; the venue's list may lag a little. None = its
+    market's catalogue is on its way."""
     now, owned = live.clock.now(), live.machine.state.own.get(source)
     whole = owned.whole_ts if owned is not None else 0
     since = max(whole - LAG_NS, now - MOST_NS) if whole else now - FIRST_NS
-    if f"{market}/instruments" in live.machine.polls and market not in live.machine.planner.catalogued:
-        raise StoreError(f"the catalogue of {market} is not there yet")
-    instruments = live.machine.state.table.instruments if market else ()
-    listed = tuple(i.native for i in instruments if i is not None and i.market == market)
+    listed = tuple(_listed(live.machine.state.table, market))
+    if not listed and f"{market}/instruments" in live.machine.polls:
+        return None
     if owned is None:
         return Remembered(since, listed=listed)
     symbols = frozenset(one.symbol for rows in (owned.orders.values(), owned.fills) for one in rows)
     return Remembered(since, frozenset(owned.balances), symbols, listed)
+
+
+def _listed(table: Table, market: str) -> Iterator[str]:
+    """Its symbols, as a catalogue told them: a built-in list is none."""
+    for row, instrument in enumerate(table.instruments):
+        if (
+            instrument is not None
+            and instrument.market == market
+            and instrument.described
+            and not table.gone_ts[row]
+        ):
+            yield instrument.native

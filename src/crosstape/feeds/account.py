@@ -29,18 +29,19 @@ REFUSED_FIRST_S, REFUSED_CAP_S = 120.0, 1_800.0
 CROWDED_S = 60.0
 # What a venue's lists did not show yet when the connection came up they show then.
 SETTLED_S = 5.0
+UNREADY_S = 0.5
 
 
 class AccountFeed:
     """Its frames carry nothing that signs. A connection is up and subscribed before everything is asked, so that
     whatever happens meanwhile comes twice rather than not at all.
 
-    known   what is known of it before it is asked; StoreError: it cannot be asked yet
+    known   what is known of it before it is asked; None = it cannot be asked yet
     """
 
     def __init__(
         self, venue: Venue, private: Private, credential: Credential, ports: Ports, chance: random.Random,
-        known: Callable[[], Remembered],
+        known: Callable[[], Remembered | None],
     ) -> None:  # fmt: skip
         self.private = private
         self.source = f"{private.stream.name}/{credential.name}"
@@ -152,8 +153,11 @@ class AccountFeed:
         """Ask everything, at once and every so often; sooner where that failed."""
         again, whole = Backoff(self._chance, 2.0, self.private.poll.every_s), 0
         while True:
+            if (known := self._known()) is None:
+                await self._ports.clock.sleep(UNREADY_S)
+                continue
             try:
-                await self._questions.round(self._known(), connection.link.conn)
+                await self._questions.round(known, connection.link.conn)
                 whole += 1
                 wait_s = self.private.poll.every_s if whole > 1 else SETTLED_S
                 again.lived(wait_s)

@@ -99,10 +99,10 @@ class Feeds:
                 self._group = None
 
     def follow(
-        self, venue: Venue, private: Private, credential: Credential, known: Callable[[], Remembered]
+        self, venue: Venue, private: Private, credential: Credential, known: Callable[[], Remembered | None]
     ) -> None:
-        """One side of an own account too, from when this runs. `known`: what is known of it; StoreError: nothing
-        can be asked yet."""
+        """One side of an own account too, from when this runs. `known`: what is known of it; None = it cannot be
+        asked yet."""
         chance = random.Random(f"{self._seed}/{private.stream.name}/{credential.name}")
         account = AccountFeed(venue, private, credential, self._ports, chance, known)
         self._accounts[account.source] = account

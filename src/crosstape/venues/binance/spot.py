@@ -282,10 +282,11 @@ def fills(request: Request, body: bytes, known: Remembered) -> tuple[Request, ..
 
 def pairs(held: frozenset[str], known: Remembered) -> list[str]:
     """The symbols with orders or fills, and those listed of an asset that is held against another one, or against
-    what most is paid in. They tell trades by symbol alone, and not which symbols there are any of."""
+    what most is paid in. They tell trades by symbol alone, and not which symbols there are any of; one that is
+    listed no more would be an error."""
     paid = held | QUOTES
     found = {s for s in known.listed if any(s[:n] in held and s[n:] in paid for n in range(1, len(s)))}
-    return sorted(found | known.symbols)
+    return sorted(found | (known.symbols.intersection(known.listed) if known.listed else known.symbols))
 
 
 def more(request: Request, body: bytes) -> tuple[Request, ...]:
