@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import asyncio
 from collections.abc import AsyncIterator, Callable
 from pathlib import Path
 from typing import Any
@@ -237,13 +238,15 @@ async def test_contracts_of_another_exchange_are_kept_in_base_units(make: Make) 
         ask = make(exchanges)
         try:
             for name, symbol, of_native in (("okx", "BTC/USDT:USDT", 0.01), ("bybit", "BTC/USD:BTC", None)):
-                await ask(of.fetch_history(name, symbol, "", limit=20))
-                kept = ask.history.read("trades", "ccxt").to_pylist()
-                kept = {row["trade_id"]: row for row in kept if row["id"] == f"ccxt:{name}:{symbol}"}
-                client = await exchanges._client(name)
-                native = {row["id"]: row for row in await client.fetch_trades(symbol, None, 50)}
-                both = kept.keys() & native.keys()
-                assert len(both) >= 5
+                client, both = await exchanges._client(name), set[str]()
+                async with asyncio.timeout(120):
+                    # So young a world has not traded much.
+                    while len(both) < 5:
+                        await ask(of.fetch_history(name, symbol, "", limit=50))
+                        rows = ask.history.read("trades", "ccxt").to_pylist()
+                        kept = {row["trade_id"]: row for row in rows if row["id"] == f"ccxt:{name}:{symbol}"}
+                        native = {row["id"]: row for row in await client.fetch_trades(symbol, None, 50)}
+                        both = kept.keys() & native.keys()
                 for key in both:
                     scale = of_native or 1.0 / native[key]["price"]
                     assert kept[key]["size"] == pytest.approx(native[key]["amount"] * scale)
@@ -259,7 +262,12 @@ async def test_another_exchange_fills_the_history(make: Make) -> None:
         ask = make(exchanges)
         try:
             for timeframe, kind in (("1m", "candles"), ("", "trades")):
-                done = await ask(of.fetch_history("bybit", "BTC/USDT:USDT", timeframe, limit=50))
+                async with asyncio.timeout(120):
+                    # So young a world may not have traded yet.
+                    while not (
+                        done := await ask(of.fetch_history("bybit", "BTC/USDT:USDT", timeframe, limit=50))
+                    ).rows:
+                        await asyncio.sleep(0.1)
                 assert done.stream.kind == kind
                 assert done.rows > (10 if timeframe else 0)
                 assert done.new == done.rows == done.stream.count
