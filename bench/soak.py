@@ -95,13 +95,13 @@ async def put(urls: dict[str, dict[str, str]], faults: tuple[str, ...]) -> None:
 
 
 async def at_rest(urls: dict[str, dict[str, str]], watch: Watch) -> None:
-    """The faults end; returns once every book is in sync, or when that takes too long."""
+    """The faults end; returns once every book is in sync and every hole answered, or when that takes too long."""
     async with aiohttp.ClientSession() as session:
         for venue in VENUES:
             async with session.delete(f"{urls[venue]['rest']}/chaos/faults") as answer:
                 assert answer.status == 200, await answer.text()
     until = time.monotonic() + REST_S
-    while watch.unsynced() and time.monotonic() < until:
+    while (watch.unsynced() or watch.unanswered()) and time.monotonic() < until:
         await asyncio.sleep(0.1)
 
 
@@ -158,6 +158,7 @@ def figures(plan: Plan, watch: Watch) -> list[Figure]:
     how = f"{hours[-1]:.1f} h at ×{plan.scale:g}, a tick every {plan.tick_ns / 1e6:,.0f} ms"
     grown = f"{megabytes[warm][0]:.0f} MB at {hours[warm][0]:.1f} h, {megabytes[-1]:.0f} MB at the end"
     missing, known = missing_trades(watch)
+    where = "".join(f"; {name} {lost}" for name, lost in watch.lacking())
     load, waited = os.getloadavg()[2], float(watch.live.intake.deepest)
     return [
         plain("simulated", float(hours[-1]), "h", how, 1),
@@ -170,7 +171,9 @@ def figures(plan: Plan, watch: Watch) -> list[Figure]:
         plain("connections that came up", float(watch.said["Opened"]), "", "", 0),
         plain("messages that could not be read", float(watch.errors), "", "cut in half on purpose", 0),
         none("trades that came twice", watch.twice),
-        none("trades that never came", missing, f"of {known:,} numbered ones (Binance, OKX), with back-fill"),
+        none(
+            "trades that never came", missing, f"of {known:,} numbered ones (Binance, OKX), with back-fill{where}"
+        ),
         none("books out of sync when the faults had ended", watch.unsynced(), f"of {watch.books()}"),
     ]
 

@@ -102,6 +102,14 @@ class Watch:
         """How many of them are out of sync."""
         return sum(book is not None and not book.synced for book in self.live.machine.state.books)
 
+    def unanswered(self) -> int:
+        """How many rows still wait for trades that they may have missed."""
+        return sum(not hole.answered for hole in self.live.machine.state.holes.values())
+
+    def lacking(self) -> list[tuple[str, int]]:
+        """Which instruments' numbers have holes, and how many are in them."""
+        return [(name, lost) for name, n in self.numbers.items() if (lost := n.last - n.first + 1 - n.came) > 0]
+
     def longest_outage(self) -> float:
         """Seconds from a lost connection until every book was in sync again."""
         return max(self._outages, default=float("nan"))
