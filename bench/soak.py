@@ -95,14 +95,16 @@ async def put(urls: dict[str, dict[str, str]], faults: tuple[str, ...]) -> None:
 
 
 async def at_rest(urls: dict[str, dict[str, str]], watch: Watch) -> None:
-    """The faults end; returns once every book is in sync and every hole answered, or when that takes too long."""
+    """The faults end; returns once every hole is answered, then every book in sync, or when that takes too long.
+    One after the other: the universe changes in so much simulated time, and a new market has no book yet."""
     async with aiohttp.ClientSession() as session:
         for venue in VENUES:
             async with session.delete(f"{urls[venue]['rest']}/chaos/faults") as answer:
                 assert answer.status == 200, await answer.text()
-    until = time.monotonic() + REST_S
-    while (watch.unsynced() or watch.unanswered()) and time.monotonic() < until:
-        await asyncio.sleep(0.1)
+    for open_yet in (watch.unanswered, watch.unsynced):
+        until = time.monotonic() + REST_S
+        while open_yet() and time.monotonic() < until:
+            await asyncio.sleep(0.1)
 
 
 async def their_time(urls: dict[str, dict[str, str]]) -> int:
