@@ -211,3 +211,23 @@ def test_a_long_hole_is_asked_for_in_parts_of_less_than_an_hour() -> None:
         assert not state.holes[row].answered
         mending.answered(state, "binance-usdm", fetch.request.key(), [], ts + 61 * SECOND)
     assert state.holes[row].answered
+
+
+def test_a_part_that_failed_is_asked_for_again_though_the_others_were_answered() -> None:
+    state, ts = State(), 1_795_000_000 * SECOND
+    row = state.list(undescribed("binance-usdm", "BTCUSDT"))
+    state.table.tiers[row] = "A"
+    state.seen[row].last = ts - 150 * 60 * SECOND
+    streams, venues = {stream.name: stream for stream in BINANCE.streams}, {"binance": BINANCE}
+    mending.doubt(state, [row], ts, ts)
+    mending.go_on(state, streams, venues, ts + 60 * SECOND)
+    newest, *older = [e.request.key() for e in state.effects if isinstance(e, Fetch)]
+    mending.failed(state, "binance-usdm", newest, ts + 61 * SECOND)
+    for request in older:
+        mending.answered(state, "binance-usdm", request, [], ts + 62 * SECOND)
+    state.effects.clear()
+    for second in range(63, 200, 10):
+        mending.go_on(state, streams, venues, ts + second * SECOND)
+    again = [e.request.key() for e in state.effects if isinstance(e, Fetch) and e.source.endswith("/trades")]
+    assert newest.partition("&")[0] in {key.partition("&")[0] for key in again}
+    assert not state.holes[row].answered

@@ -134,8 +134,9 @@ def answered(state: State, market: str, request: str, events: Decoded, ts: int) 
         # An answer to what was asked before the last cut does not reach to its end.
         hole.requests = tuple(key for key in hole.requests if key != request)
         hole.answered = hole.answered or (bool(hole.asked_ts) and not hole.requests)
-        hole.pending_ts = hole.failed_ts = 0
-        hole.told_ts = ts
+        hole.pending_ts, hole.told_ts = 0, ts
+        # While parts are missing, one that failed is still to be asked for again.
+        hole.failed_ts = hole.failed_ts if hole.requests else 0
         if not hole.found:
             continue
         source = state.sources.get(state.table.shards[row])
