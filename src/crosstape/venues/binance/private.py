@@ -25,9 +25,9 @@ MOST = 1000
 # Without naming them nothing is sent.
 EVENTS = ("ORDER_TRADE_UPDATE", "ACCOUNT_UPDATE", "listenKeyExpired")
 FINAL = frozenset({"-1022", "-2008", "-2014", "-2015", "-2017"})
-_STATUS = {"FILLED": "filled", "CANCELED": "cancelled", "EXPIRED": "cancelled", "EXPIRED_IN_MATCH": "cancelled",
+STATUS = {"FILLED": "filled", "CANCELED": "cancelled", "EXPIRED": "cancelled", "EXPIRED_IN_MATCH": "cancelled",
            "REJECTED": "rejected"}  # fmt: skip
-_SIDE = {"BUY": Side.BUY, "SELL": Side.SELL}
+SIDE = {"BUY": Side.BUY, "SELL": Side.SELL}
 _LEGS = {"LONG": "long", "SHORT": "short"}
 # What they call orders that they themselves send.
 _FORCED = ("autoclose-", "adl_autoclose")
@@ -165,13 +165,13 @@ def decode(payload: bytes) -> Sequence[AnyEvent | Effect]:
 
 def _update(o: _Update) -> Iterator[AnyEvent]:
     yield OwnOrder(
-        o.symbol, o.ts * MS, USDM, str(o.id), _SIDE[o.side], _price(o.price), o.size, o.filled,
-        _STATUS.get(o.status, "open"), o.kind.lower(), _price(o.average), o.reduce_only,
+        o.symbol, o.ts * MS, USDM, str(o.id), SIDE[o.side], price_of(o.price), o.size, o.filled,
+        STATUS.get(o.status, "open"), o.kind.lower(), price_of(o.average), o.reduce_only,
     )  # fmt: skip
     if o.what == "TRADE":
         kind = "liquidation" if o.client.startswith(_FORCED) else "trade"
         yield OwnFill(
-            o.symbol, o.ts * MS, USDM, str(o.trade), str(o.id), _SIDE[o.side], o.last_price, o.last_size, o.fee,
+            o.symbol, o.ts * MS, USDM, str(o.trade), str(o.id), SIDE[o.side], o.last_price, o.last_size, o.fee,
             o.fee_asset or "", "maker" if o.maker else "taker", kind,
         )  # fmt: skip
 
@@ -190,7 +190,7 @@ def _position(
     return OwnPosition(symbol, ts, USDM, side, size.lstrip("-"), entry, mark, pnl, leverage, _LEGS.get(leg, ""))
 
 
-def _price(text: str) -> str:
+def price_of(text: str) -> str:
     """Nothing for a price of zero."""
     return text if text.strip("0.") else ""
 
@@ -223,8 +223,8 @@ def _read_positions(body: bytes) -> Iterator[AnyEvent]:
 def _read_orders(body: bytes) -> Iterator[AnyEvent]:
     for o in _open.decode(body):
         yield OwnOrder(
-            o.symbol, o.updated * MS, USDM, str(o.id), _SIDE[o.side], _price(o.price), o.size, o.filled,
-            _STATUS.get(o.status, "open"), o.kind.lower(), _price(o.average), o.reduce_only, o.created * MS,
+            o.symbol, o.updated * MS, USDM, str(o.id), SIDE[o.side], price_of(o.price), o.size, o.filled,
+            STATUS.get(o.status, "open"), o.kind.lower(), price_of(o.average), o.reduce_only, o.created * MS,
         )  # fmt: skip
 
 
@@ -233,7 +233,7 @@ _PICTURES = {"balances": _read_balances, "positions": _read_positions, "orders":
 
 def _fill(t: _Trade) -> OwnFill:
     return OwnFill(
-        t.symbol, t.ts * MS, USDM, str(t.id), str(t.order), _SIDE[t.side], t.price, t.size, t.fee, t.fee_asset,
+        t.symbol, t.ts * MS, USDM, str(t.id), str(t.order), SIDE[t.side], t.price, t.size, t.fee, t.fee_asset,
         "maker" if t.maker else "taker",
     )  # fmt: skip
 

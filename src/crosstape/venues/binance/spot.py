@@ -12,7 +12,7 @@ import msgspec
 from crosstape.model.credential import Credential
 from crosstape.model.errors import WireError
 from crosstape.model.event import AnyEvent, OwnBalance, OwnFill, OwnOrder, OwnPicture, OwnRefused, Side
-from crosstape.venues.binance.private import FINAL
+from crosstape.venues.binance.private import FINAL, MOST, MS, SIDE, STATUS, price_of
 from crosstape.wire.effect import Effect, Reconnect
 from crosstape.wire.request import Request
 from crosstape.wire.venue import Ack, Budget, Hello, Poll, Private, Remembered, Stream, StreamLimits
@@ -24,15 +24,10 @@ SPOT = "binance-spot"
 TOPICS = ("session.subscriptions",)
 SIGNED = "account"
 WINDOW_MS = "60000"
-MS = 1_000_000
 EVERY_S = 180.0
-MOST = 1000
 # What is bought or sold is mostly paid in one of these, also where nothing of it is left.
 QUOTES = frozenset({"USDT", "USDC", "FDUSD"})
 PICTURES = ("assets", "balances", "orders")
-_STATUS = {"FILLED": "filled", "CANCELED": "cancelled", "EXPIRED": "cancelled", "EXPIRED_IN_MATCH": "cancelled",
-           "REJECTED": "rejected"}  # fmt: skip
-_SIDE = {"BUY": Side.BUY, "SELL": Side.SELL}
 _UNREADABLE = (msgspec.MsgspecError, InvalidOperation, KeyError, ValueError)
 
 
@@ -171,23 +166,18 @@ def _events(event: msgspec.Raw) -> Iterator[AnyEvent | Effect]:
 
 def _reported(o: _Report) -> Iterator[AnyEvent]:
     yield OwnOrder(
-        o.symbol, o.ts * MS, SPOT, str(o.id), _SIDE[o.side], _price(o.price), o.size, o.filled,
-        _STATUS.get(o.status, "open"), o.kind.lower(), _average(o.value, o.filled), False, o.created * MS,
+        o.symbol, o.ts * MS, SPOT, str(o.id), SIDE[o.side], price_of(o.price), o.size, o.filled,
+        STATUS.get(o.status, "open"), o.kind.lower(), _average(o.value, o.filled), False, o.created * MS,
     )  # fmt: skip
     if o.what == "TRADE":
         yield OwnFill(
-            o.symbol, o.ts * MS, SPOT, str(o.trade), str(o.id), _SIDE[o.side], o.last_price, o.last_size, o.fee,
+            o.symbol, o.ts * MS, SPOT, str(o.trade), str(o.id), SIDE[o.side], o.last_price, o.last_size, o.fee,
             o.fee_asset or "", "maker" if o.maker else "taker",
         )  # fmt: skip
 
 
 def _balance(asset: str, ts: int, free: str, locked: str) -> OwnBalance:
     return OwnBalance(asset, ts * MS, f"{Decimal(free) + Decimal(locked):f}", free)
-
-
-def _price(text: str) -> str:
-    """Nothing for a price of zero."""
-    return text if text.strip("0.") else ""
 
 
 def _average(value: str, filled: str) -> str:
@@ -249,8 +239,8 @@ def _read_balances(body: bytes) -> Iterator[AnyEvent]:
 def _read_orders(body: bytes) -> Iterator[AnyEvent]:
     for o in _open.decode(body):
         yield OwnOrder(
-            o.symbol, o.updated * MS, SPOT, str(o.id), _SIDE[o.side], _price(o.price), o.size, o.filled,
-            _STATUS.get(o.status, "open"), o.kind.lower(), _average(o.value, o.filled), False, o.created * MS,
+            o.symbol, o.updated * MS, SPOT, str(o.id), SIDE[o.side], price_of(o.price), o.size, o.filled,
+            STATUS.get(o.status, "open"), o.kind.lower(), _average(o.value, o.filled), False, o.created * MS,
         )  # fmt: skip
 
 
